@@ -1,0 +1,6 @@
+"""`python -m medmnist_tfds` is the command `medmnist-tfds`."""
+
+from medmnist_tfds import cli
+
+if __name__ == "__main__":
+    cli.main()

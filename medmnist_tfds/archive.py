@@ -1,0 +1,232 @@
+"""The official `.npz` files: find or download one, verify it, read its arrays.
+
+Reads nothing from a file whose MD5 is not the official one, never unpickles, and never
+imports TensorFlow.
+"""
+
+import os
+import pathlib
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import pooch
+import requests
+
+from medmnist_tfds import catalog, errors
+
+_BLOCK_BYTES = 16 * 2**20  # 224-pixel splits exceed a laptop's memory: read in pieces
+
+
+def root() -> pathlib.Path:
+    """`MEDMNIST_ROOT`, or the official package's own folder `~/.medmnist`."""
+    return pathlib.Path(os.environ.get("MEDMNIST_ROOT") or "~/.medmnist").expanduser()
+
+
+def find(
+    variant: catalog.Variant,
+    *,
+    folder: str | os.PathLike | None = None,
+    download: bool = True,
+    retries: int = 3,
+) -> pathlib.Path:
+    """The verified official file of `variant`, downloaded where it is not there yet.
+
+    Looked for in `folder`, then in `root()`, then in `~/.medmnist`; downloaded to
+    `root()` under a temporary name and moved into place once its MD5 is right.
+
+    Raises:
+      MedMNISTError: there is no such file and it cannot be downloaded; or there is one
+        that cannot be read or has another MD5.
+    """
+    own = [pathlib.Path(folder).expanduser()] if folder is not None else []
+    places = [*own, root(), pathlib.Path("~/.medmnist").expanduser()]
+    for place in dict.fromkeys(places):
+        path = place / variant.file.name
+        if _is_readable(path):
+            _verify(path, variant.file)
+            return path
+    looked = ", ".join(str(place) for place in dict.fromkeys(places))
+    if not download:
+        raise errors.MedMNISTError(
+            f"There is no {variant.file.name} in {looked}. {_bring(variant.file)}"
+        )
+    return _download(variant.file, looked, retries)
+
+
+def _is_readable(path: pathlib.Path) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise errors.MedMNISTError(
+            f"{path} cannot be read ({error.strerror}). Expected the official "
+            ".npz file. Make it readable, or set MEDMNIST_ROOT to another folder."
+        ) from error
+
+
+def _verify(path: pathlib.Path, file: catalog.File) -> None:
+    found = pooch.file_hash(str(path), alg="md5")
+    if found == file.md5:
+        return
+    with path.open("rb") as content:
+        is_page = (
+            content.read(256).lstrip().lower().startswith((b"<!doctype", b"<html"))
+        )
+    kind = "is a web page saved as .npz" if is_page else "is not the official file"
+    raise errors.MedMNISTError(
+        f"{path} {kind}: it has {path.stat().st_size} bytes and MD5 {found}, "
+        f"expected {file.bytes or 'the official'} bytes and MD5 {file.md5}. It may be "
+        "cut off, changed, or of another release. Delete it and run again to download "
+        f"{file.url}"
+    )
+
+
+def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
+    source = pooch.create(
+        path=root(),
+        base_url="",
+        registry={file.name: f"md5:{file.md5}"},
+        urls={file.name: file.url},
+        retry_if_failed=retries,
+    )
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty())
+    try:
+        path = source.fetch(file.name, downloader=downloader)
+    except requests.exceptions.HTTPError as error:
+        reason = f"the server answered {error.response.status_code}"
+    except requests.exceptions.RequestException as error:
+        reason = f"the connection failed or was cut ({type(error).__name__})"
+    except ValueError:  # pooch's word for a wrong hash
+        reason = f"what came is not the file with MD5 {file.md5} (perhaps a login page)"
+    except OSError as error:
+        raise errors.MedMNISTError(
+            f"{file.name} cannot be written to {root()} ({error.strerror or error}). "
+            "Free space there or make it writable, or set MEDMNIST_ROOT to a folder "
+            "with room."
+        ) from error
+    else:
+        return pathlib.Path(path)
+    raise errors.MedMNISTError(
+        f"{file.name} is not in {looked}, and its download from {file.url} failed "
+        f"{retries + 1} times: {reason}. {_bring(file)}"
+    )
+
+
+def _bring(file: catalog.File) -> str:
+    return (
+        f"Fetch {file.url} on a machine with a network and put it into {root()}, or "
+        "set MEDMNIST_ROOT to the folder where it lies."
+    )
+
+
+class Archive:
+    """One official file whose MD5 and six arrays have been checked."""
+
+    def __init__(
+        self,
+        variant: catalog.Variant,
+        *,
+        folder: str | os.PathLike | None = None,
+        download: bool = True,
+    ):
+        self.variant = variant
+        self.path = find(variant, folder=folder, download=download)
+        self._check()
+
+    def labels(self, split: str) -> np.ndarray:
+        """uint8 (examples, 1), or (examples, labels) for the multi-label task."""
+        with np.load(self.path, allow_pickle=False) as arrays:
+            return arrays[f"{split}_labels"].astype(np.uint8)
+
+    def images(self, split: str) -> np.ndarray:
+        """uint8 (examples, size, size, channels), in the official order."""
+        return np.concatenate(list(self.image_blocks(split)))
+
+    def image_blocks(self, split: str) -> Iterator[np.ndarray]:
+        """`images`, in blocks of some megabytes so that memory stays small."""
+        size, channels = self.variant.size, self.variant.dataset.channels
+        row_bytes = size * size * channels
+        rows = max(1, _BLOCK_BYTES // row_bytes)
+        with zipfile.ZipFile(self.path) as members:
+            with members.open(f"{split}_images.npy") as content:
+                shape, is_fortran, _ = _header(content)
+                if is_fortran:  # rows do not lie together: nothing to stream
+                    with np.load(self.path, allow_pickle=False) as arrays:
+                        whole = arrays[f"{split}_images"]
+                    yield whole.reshape(-1, size, size, channels)
+                    return
+                for start in range(0, shape[0], rows):
+                    block = content.read(row_bytes * min(rows, shape[0] - start))
+                    flat = np.frombuffer(block, np.uint8)
+                    yield flat.reshape(-1, size, size, channels)
+
+    def _check(self) -> None:
+        try:
+            with zipfile.ZipFile(self.path) as members:
+                for split in catalog.SPLITS:
+                    self._check_header(members, f"{split}_images")
+                    self._check_header(members, f"{split}_labels")
+            for split in catalog.SPLITS:
+                self._check_range(split)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise self._broken(f"is damaged ({error})", "a whole .npz file") from error
+
+    def _check_header(self, members: zipfile.ZipFile, name: str) -> None:
+        if f"{name}.npy" not in members.namelist():
+            found = ", ".join(members.namelist()) or "nothing"
+            raise self._broken(f"has no array {name} (it has {found})", "six arrays")
+        with members.open(f"{name}.npy") as content:
+            try:
+                shape, _, dtype = _header(content)
+            except ValueError as error:
+                raise self._broken(f"{name}: {error}", "a NumPy array") from error
+        if dtype.hasobject:
+            raise self._broken(
+                f"{name} holds pickled objects, which could run code", "plain numbers"
+            )
+        examples = self.variant.release.splits[name.split("_")[0]]
+        dataset, size = self.variant.dataset, self.variant.size
+        if name.endswith("_images"):
+            expected = (examples, size, size) + ((3,) if dataset.channels == 3 else ())
+            fits = dtype == np.uint8
+        else:
+            expected = (examples, dataset.label_columns)
+            fits = dtype.kind in "ui"
+        if shape != expected or not fits:
+            wanted = "uint8" if name.endswith("_images") else "integers"
+            raise self._broken(f"{name} is {dtype} {shape}", f"{wanted} {expected}")
+
+    def _check_range(self, split: str) -> None:
+        with np.load(self.path, allow_pickle=False) as arrays:
+            labels = arrays[f"{split}_labels"]
+        dataset = self.variant.dataset
+        is_multilabel = dataset.task is catalog.Task.MULTILABEL
+        highest = 1 if is_multilabel else dataset.num_labels - 1
+        wrong = np.flatnonzero(((labels < 0) | (labels > highest)).any(axis=1))
+        if wrong.size:
+            raise self._broken(
+                f"{split}_labels has {labels[wrong[0]].tolist()} in row {wrong[0]}",
+                f"labels from 0 to {highest}",
+            )
+
+    def _broken(self, found: str, expected: str) -> errors.MedMNISTError:
+        return errors.MedMNISTError(
+            f"{self.path}: {found}; expected {expected}. Delete the file and run again "
+            f"to download {self.variant.file.url}"
+        )
+
+
+def _header(content) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(content)
+    reader = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if reader is None:
+        raise ValueError(f"unknown .npy version {version}")
+    return reader(content)

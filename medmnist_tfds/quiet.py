@@ -1,0 +1,30 @@
+"""Keeps TensorFlow's start-up chatter out of a terminal.
+
+Never hides an error: what was held back is shown if the import fails. Only the command
+line uses it; a library must not change its user's environment.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def tensorflow() -> Iterator[None]:
+    """Import TensorFlow inside: its C++ code writes to file descriptor 2 directly."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held_back.seek(0)
+            os.write(kept, held_back.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,106 @@
+"""ResNet-18 as Keras functional models, for 28- and 224-pixel inputs.
+
+Follows the official MedMNIST networks: PyTorch's padding, BatchNormalization and
+initial weights. Knows no dataset and no task.
+"""
+
+import keras
+
+# PyTorch's default for convolutions and linear layers: uniform, +-sqrt(1 / fan_in).
+_INITIALIZER = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
+
+
+def resnet18(num_classes: int, channels: int = 3, resolution: int = 28) -> keras.Model:
+    """ResNet-18 (He et al., 2016; paper section 3.1), from images to logits.
+
+    Args:
+      num_classes: classes, or labels of a multi-label task: width of the logits.
+      channels: 1 for grey images, 3 for RGB.
+      resolution: 28, or 224 for 28-pixel images enlarged eightfold inside the model.
+
+    Returns:
+      A model from uint8 or float images (batch, 28, 28, channels) in 0..255 to float32
+      logits (batch, num_classes).
+
+    Raises:
+      ValueError: another resolution.
+    """
+    if resolution not in (28, 224):
+        raise ValueError(
+            f"resolution is {resolution}. Expected 28, or 224 for enlarged images."
+        )
+    inputs = keras.Input((28, 28, channels), name="image")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)
+    x = _small_stem(x) if resolution == 28 else _large_stem(x)
+    for stage, filters in enumerate((64, 128, 256, 512), 1):
+        for block in range(2):
+            stride = 2 if stage > 1 and block == 0 else 1
+            x = _basic_block(
+                x, filters=filters, stride=stride, name=f"layer{stage}_{block}"
+            )
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    # float32 under every precision policy: rounded scores tie, and ties move AUC.
+    logits = _linear(num_classes, inputs=512, name="linear")(x)
+    return keras.Model(inputs, logits, name=f"resnet18_{resolution}")
+
+
+def _small_stem(x):
+    """(batch, 28, 28, channels) -> (batch, 28, 28, 64)."""
+    x = conv_bn(x, filters=64, size=3, stride=1, name="stem")
+    return keras.layers.ReLU(name="stem_relu")(x)
+
+
+def _large_stem(x):
+    """(batch, 28, 28, channels) -> (batch, 56, 56, 64), at 224 pixels in between."""
+    x = keras.layers.UpSampling2D(8, interpolation="nearest", name="enlarge")(x)
+    x = conv_bn(x, filters=64, size=7, stride=2, name="stem")
+    x = keras.layers.ReLU(name="stem_relu")(x)
+    # After ReLU a zero border never wins, as PyTorch's -infinity border never does.
+    x = keras.layers.ZeroPadding2D(1, name="stem_pad_pool")(x)
+    return keras.layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+
+
+def _basic_block(x, *, filters: int, stride: int, name: str):
+    """(batch, h, w, c) -> (batch, ceil(h / stride), ceil(w / stride), filters)."""
+    shortcut = x
+    if stride != 1 or x.shape[-1] != filters:
+        shortcut = conv_bn(
+            x, filters=filters, size=1, stride=stride, name=f"{name}_shortcut"
+        )
+    x = conv_bn(x, filters=filters, size=3, stride=stride, name=f"{name}_1")
+    x = keras.layers.ReLU(name=f"{name}_1_relu")(x)
+    x = conv_bn(x, filters=filters, size=3, stride=1, name=f"{name}_2")
+    x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def conv_bn(x, *, filters: int, size: int, stride: int, name: str):
+    """(batch, h, w, c) -> (batch, ceil(h / stride), ceil(w / stride), filters)."""
+    padding = "same"
+    if stride > 1 and size > 1:
+        # "same" would pad the right and the bottom only; PyTorch pads all four sides.
+        x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+        padding = "valid"
+    x = keras.layers.Conv2D(
+        filters,
+        size,
+        stride,
+        padding,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(**_INITIALIZER),
+        name=f"{name}_conv",
+    )(x)
+    return keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, name=f"{name}_bn"
+    )(x)
+
+
+def _linear(units: int, *, inputs: int, name: str) -> keras.layers.Dense:
+    bound = inputs**-0.5
+    return keras.layers.Dense(
+        units,
+        kernel_initializer=keras.initializers.VarianceScaling(**_INITIALIZER),
+        bias_initializer=keras.initializers.RandomUniform(-bound, bound),
+        dtype="float32",
+        name=name,
+    )

@@ -1,0 +1,36 @@
+"""How a model is trained: a frozen record, so that a run can be repeated.
+
+Never trains, and never depends on the dataset or the machine.
+"""
+
+import dataclasses
+
+from medmnist_tfds import errors
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Settings of one training run.
+
+    The optimizer is SGD with momentum and no schedule; the epoch with the best
+    validation AUC is kept.
+    """
+
+    model: str = "resnet18"
+    resolution: int = 28  # pixels that the network sees; 224 enlarges inside the model
+    epochs: int = 100
+    batch_size: int = 128  # images per step, over all replicas
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+
+    def __post_init__(self):
+        for field in ("epochs", "batch_size", "learning_rate"):
+            value = getattr(self, field)
+            if value <= 0:
+                raise errors.MedMNISTError(
+                    f"{field} is {value}. Expected a positive number. "
+                    "Leave it out for the paper's value."
+                )
+
+
+PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
