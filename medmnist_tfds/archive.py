@@ -140,8 +140,7 @@ class Archive:
 
     def labels(self, split: str) -> np.ndarray:
         """uint8 (examples, 1), or (examples, labels) for the multi-label task."""
-        with np.load(self.path, allow_pickle=False) as arrays:
-            return arrays[f"{split}_labels"].astype(np.uint8)
+        return self._array(f"{split}_labels").astype(np.uint8)
 
     def images(self, split: str) -> np.ndarray:
         """uint8 (examples, size, size, channels), in the official order."""
@@ -156,14 +155,18 @@ class Archive:
             with members.open(f"{split}_images.npy") as content:
                 shape, is_fortran, _ = _header(content)
                 if is_fortran:  # rows do not lie together: nothing to stream
-                    with np.load(self.path, allow_pickle=False) as arrays:
-                        whole = arrays[f"{split}_images"]
+                    whole = self._array(f"{split}_images")
                     yield whole.reshape(-1, size, size, channels)
                     return
                 for start in range(0, shape[0], rows):
                     block = content.read(row_bytes * min(rows, shape[0] - start))
                     flat = np.frombuffer(block, np.uint8)
                     yield flat.reshape(-1, size, size, channels)
+
+    def _array(self, name: str) -> np.ndarray:
+        with self.path.open("rb") as file:
+            with np.load(file, allow_pickle=False) as arrays:
+                return arrays[name]
 
     def _check(self) -> None:
         try:
@@ -202,8 +205,7 @@ class Archive:
             raise self._broken(f"{name} is {dtype} {shape}", f"{wanted} {expected}")
 
     def _check_range(self, split: str) -> None:
-        with np.load(self.path, allow_pickle=False) as arrays:
-            labels = arrays[f"{split}_labels"]
+        labels = self._array(f"{split}_labels")
         dataset = self.variant.dataset
         is_multilabel = dataset.task is catalog.Task.MULTILABEL
         highest = 1 if is_multilabel else dataset.num_labels - 1

@@ -3,7 +3,6 @@
 Never imports TensorFlow before a command needs it, so that `--help` answers at once.
 """
 
-import dataclasses
 import pathlib
 import sys
 import warnings
@@ -154,17 +153,22 @@ def train(
         pathlib.Path | None,
         typer.Option(help="The run's folder [default: runs/NAME_MODEL_SEED]."),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A field of the recipe: learning_rate=3e-4."),
+    ] = None,
     data_dir: DataDir = None,
     manual_dir: ManualDir = None,
 ) -> None:
     """Trains ResNet-18 by the paper's recipe, and scores it on all three splits."""
     variant = catalog.parse(name, phantom=phantom)
-    _prepared(variant, data_dir, manual_dir)
+    _quiet_tensorflow()
     from medmnist_tfds import train as training
 
-    recipe = training.PAPER
-    if epochs is not None:
-        recipe = dataclasses.replace(recipe, epochs=epochs)
+    # Checked before the data are prepared: a misspelt setting should not cost minutes.
+    short = [] if epochs is None else [f"epochs={epochs}"]
+    recipe = training.override(training.PAPER, [*(settings or ()), *short])
+    _prepared(variant, data_dir, manual_dir)
     try:
         result = training.fit(
             variant.tfds_name,
@@ -210,11 +214,15 @@ def evaluate(
     _say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
 
 
-def _prepared(variant: catalog.Variant, data_dir, manual_dir):
+def _quiet_tensorflow() -> None:
     with quiet.tensorflow():
         import tensorflow as tf
 
         tf.config.list_physical_devices()  # the search for a GPU is as talkative
+
+
+def _prepared(variant: catalog.Variant, data_dir, manual_dir):
+    _quiet_tensorflow()
     import tensorflow_datasets as tfds
 
     if not sys.stderr.isatty():

@@ -4,6 +4,7 @@ Never trains, and never depends on the dataset or the machine.
 """
 
 import dataclasses
+import difflib
 
 from medmnist_tfds import errors
 
@@ -34,3 +35,29 @@ class Recipe:
 
 
 PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
+
+
+def override(recipe: Recipe, settings: list[str]) -> Recipe:
+    """The recipe with `field=value` settings applied, values of the field's own type.
+
+    Raises:
+      MedMNISTError: an unknown field (the nearest name is given), or a bad value.
+    """
+    types = {field.name: field.type for field in dataclasses.fields(Recipe)}
+    changes = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in types:
+            near = difflib.get_close_matches(name, types, n=1, cutoff=0)
+            raise errors.MedMNISTError(
+                f"The recipe has no field {name!r}. Expected one of "
+                f"{', '.join(types)}. Did you mean {near[0]!r}?"
+            )
+        try:
+            changes[name] = types[name](text)
+        except ValueError as error:
+            raise errors.MedMNISTError(
+                f"{setting!r} gives {name} the value {text!r}. Expected "
+                f"{types[name].__name__}, e.g. {name}={getattr(recipe, name)}."
+            ) from error
+    return dataclasses.replace(recipe, **changes)

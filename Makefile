@@ -1,0 +1,35 @@
+# `make demo` and `make test` need Python 3.10-3.13 and a package registry, nothing else.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/installed
+	$(BIN)/medmnist-tfds train breast --phantom --epochs 10 --set learning_rate=0.01 \
+		--out runs/demo-phantom --data-dir runs/tfds
+
+test: .venv/installed-test lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks.run pipeline
+
+.venv/installed: setup.cfg pyproject.toml
+	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \
+		sys.exit(f'Python {v[0]}.{v[1]} found, 3.10 to 3.13 needed: make PYTHON=...')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+# --no-deps: the official package, our oracle, would bring PyTorch along.
+.venv/installed-test: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-deps medmnist==3.0.2
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info runs
