@@ -4,6 +4,8 @@ Reads nothing from a file whose MD5 is not the official one, never unpickles, an
 imports TensorFlow.
 """
 
+import contextlib
+import math
 import os
 import pathlib
 import sys
@@ -151,7 +153,7 @@ class Archive:
         size, channels = self.variant.size, self.variant.dataset.channels
         row_bytes = size * size * channels
         rows = max(1, _BLOCK_BYTES // row_bytes)
-        with zipfile.ZipFile(self.path) as members:
+        with self._damage_named(), zipfile.ZipFile(self.path) as members:
             with members.open(f"{split}_images.npy") as content:
                 shape, is_fortran, _ = _header(content)
                 if is_fortran:  # rows do not lie together: nothing to stream
@@ -169,13 +171,18 @@ class Archive:
                 return arrays[name]
 
     def _check(self) -> None:
-        try:
+        with self._damage_named():
             with zipfile.ZipFile(self.path) as members:
                 for split in catalog.SPLITS:
                     self._check_header(members, f"{split}_images")
                     self._check_header(members, f"{split}_labels")
             for split in catalog.SPLITS:
                 self._check_range(split)
+
+    @contextlib.contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise self._broken(f"is damaged ({error})", "a whole .npz file") from error
 
@@ -188,6 +195,7 @@ class Archive:
                 shape, _, dtype = _header(content)
             except ValueError as error:
                 raise self._broken(f"{name}: {error}", "a NumPy array") from error
+            length = content.tell() + math.prod(shape) * dtype.itemsize
         if dtype.hasobject:
             raise self._broken(
                 f"{name} holds pickled objects, which could run code", "plain numbers"
@@ -203,6 +211,9 @@ class Archive:
         if shape != expected or not fits:
             wanted = "uint8" if name.endswith("_images") else "integers"
             raise self._broken(f"{name} is {dtype} {shape}", f"{wanted} {expected}")
+        found = members.getinfo(f"{name}.npy").file_size
+        if found != length:
+            raise self._broken(f"{name} has {found} bytes", f"{length} bytes")
 
     def _check_range(self, split: str) -> None:
         labels = self._array(f"{split}_labels")

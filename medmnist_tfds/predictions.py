@@ -50,6 +50,10 @@ def write(
       MedMNISTError: a name that cannot be parsed back, or scores that cannot be scored.
     """
     variant = catalog.parse(dataset) if isinstance(dataset, str) else dataset
+    if split not in catalog.SPLITS:
+        raise errors.MedMNISTError(
+            f"There is no split {split!r}. Expected one of {', '.join(catalog.SPLITS)}."
+        )
     if not re.fullmatch(r"[^@./\\\s]+", run):
         raise errors.MedMNISTError(
             f"The run's name is {run!r}. Expected one or more characters other than "
@@ -83,7 +87,8 @@ def read(path: str | os.PathLike) -> Predictions:
             "breastmnist_test_[AUC]0.852_[ACC]0.808@run.csv."
         )
     variant, split = catalog.from_flag(match[1]), match[2]
-    with path.open(newline="", encoding="utf-8") as file:
+    # replace: bytes that are no text are refused with their line, as other text is.
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
         lines = [_row(path, line, n) for n, line in enumerate(csv.reader(file), 1)]
     expected = len(lines) if variant.phantom else variant.release.splits[split]
     scores = _in_order(path, variant, lines, expected)

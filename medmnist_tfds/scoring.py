@@ -53,7 +53,8 @@ def score(
     elif task is catalog.Task.BINARY:
         positive = _positive_column(y_score)
         targets = _classes(y_true, positive, num_classes=2)
-        aucs = _aucs(targets[:, None] == 1, positive[:, None]) * 2  # symmetric
+        columns = np.stack([-positive, positive], axis=1)
+        aucs = _aucs(targets[:, None] == np.arange(2), columns)
         acc = np.mean((positive > _THRESHOLD) == targets)
     else:
         targets = _classes(y_true, y_score, num_classes=_columns(y_score))
@@ -64,13 +65,14 @@ def score(
 
 def _scores(y_score) -> np.ndarray:
     y_score = np.asarray(y_score)
-    if y_score.dtype.kind not in "fiub" or y_score.ndim not in (1, 2):
+    fits = y_score.ndim in (1, 2) and 0 not in y_score.shape[1:]
+    if y_score.dtype.kind not in "fiub" or not fits:
         raise errors.MedMNISTError(
             f"y_score is {y_score.dtype} {y_score.shape}. Expected numbers of shape "
             "(examples, classes). Give the model's scores as one array."
         )
     y_score = y_score.astype(np.float64)
-    wrong = np.flatnonzero(~np.isfinite(y_score.reshape(len(y_score), -1)).all(axis=1))
+    wrong = np.flatnonzero(~np.isfinite(np.atleast_2d(y_score.T)).all(axis=0))
     if wrong.size:
         raise errors.MedMNISTError(
             f"y_score has NaN or infinity in {wrong.size} rows, first in row "
@@ -89,12 +91,12 @@ def _same_length(y_true: np.ndarray, y_score: np.ndarray) -> None:
 
 def _multilabel_targets(y_true, y_score: np.ndarray) -> np.ndarray:
     y_true = np.asarray(y_true)
-    _same_length(y_true, y_score)
-    if y_true.shape != y_score.shape or y_true.ndim != 2:
+    if y_true.ndim != 2 or y_true.shape[1:] != y_score.shape[1:]:
         raise errors.MedMNISTError(
             f"y_true has shape {y_true.shape}, y_score {y_score.shape}. Expected both "
             "(examples, labels) for the multi-label task."
         )
+    _same_length(y_true, y_score)
     return _in_range(y_true, num_classes=2).astype(bool)
 
 

@@ -7,9 +7,9 @@ Never averages over batches, and never knows a rule of scoring: that is
 import keras
 import numpy as np
 import tensorflow as tf
-from medmnist_tfds.train import heads
 
 from medmnist_tfds import catalog, errors, pipeline, scoring
+from medmnist_tfds.train import heads
 
 
 class Scorer:

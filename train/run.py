@@ -10,11 +10,11 @@ import pathlib
 
 import keras
 import tensorflow_datasets as tfds
-from medmnist_tfds.train import callbacks, curves, folder, heads, metrics
-from medmnist_tfds.train import recipe as recipes
 from rich import console as rich_console
 
 from medmnist_tfds import catalog, models, pipeline, predictions, scoring
+from medmnist_tfds.train import callbacks, curves, folder, heads, metrics
+from medmnist_tfds.train import recipe as recipes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,193 @@
+"""`TaskMetrics` puts exact scores into the logs of anyone's `fit`."""
+
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn import metrics as sklearn_metrics
+
+from medmnist_tfds import catalog, errors, pipeline
+from medmnist_tfds.train import TaskMetrics
+
+
+def classifier(name: str, *, activation: str | None = None, units: int | None = None):
+    """A tiny compiled model for a dataset; softmax or sigmoid unless it says."""
+    dataset = catalog.DATASETS[name]
+    is_multilabel = dataset.task is catalog.Task.MULTILABEL
+    activation = activation or ("sigmoid" if is_multilabel else "softmax")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, dataset.channels)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.AveragePooling2D(4),
+            keras.layers.Flatten(),
+            keras.layers.Dense(units or dataset.num_labels, activation),
+        ]
+    )
+    is_binary_head = is_multilabel or units == 1
+    crossentropy = "binary" if is_binary_head else "sparse_categorical"
+    model.compile(keras.optimizers.SGD(0.5), f"{crossentropy}_crossentropy")
+    return model
+
+
+def fit(model, builder, callbacks, epochs=2):
+    train = pipeline.Split(builder, "train")
+    return model.fit(
+        train.train_batches(128, seed=0),
+        steps_per_epoch=train.steps(128),
+        epochs=epochs,
+        verbose=0,
+        shuffle=False,
+        callbacks=callbacks,
+    ).history
+
+
+@pytest.mark.parametrize("name", ["breast", "oct", "retina", "chest"])
+def test_scores_are_those_of_the_whole_split(name, phantom):
+    task = catalog.DATASETS[name].task
+    split = pipeline.Split(phantom(name), "val")
+    model = classifier(name)
+    history = fit(model, phantom(name), [TaskMetrics(split, task=task, batch_size=64)])
+    scores, labels = model.predict(split.images, verbose=0), split.labels
+    if task is not catalog.Task.MULTILABEL:
+        labels = np.eye(scores.shape[1])[labels]
+    auc = sklearn_metrics.roc_auc_score(labels, scores, average="macro")
+    assert history["val_auc"][-1] == pytest.approx(auc, abs=1e-6)
+    hits = (
+        (scores > 0.5) == labels
+        if task is catalog.Task.MULTILABEL
+        else scores.argmax(1) == labels.argmax(1)
+    )
+    assert history["val_acc"][-1] == pytest.approx(hits.mean())
+
+
+def test_later_callbacks_see_the_scores(phantom, tmp_path):
+    split = pipeline.Split(phantom("oct"), "val")
+    history = fit(
+        classifier("oct"),
+        phantom("oct"),
+        [
+            TaskMetrics(split, task="multi-class"),
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            keras.callbacks.EarlyStopping("val_auc", mode="max", min_delta=2),
+            keras.callbacks.ModelCheckpoint(
+                tmp_path / "best.keras", "val_auc", mode="max", save_best_only=True
+            ),
+        ],
+        epochs=5,
+    )
+    assert len(history["val_auc"]) == 2  # EarlyStopping saw that nothing rose by 2
+    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    assert [float(row["val_auc"]) for row in rows] == history["val_auc"]
+    assert (tmp_path / "best.keras").exists()
+
+
+def test_names_are_free_and_several_splits_stand_side_by_side(phantom):
+    builder = phantom("oct")
+    callbacks = [
+        TaskMetrics(
+            pipeline.Split(builder, split),
+            task="multi-class",
+            auc=f"{split}_auc",
+            acc=f"{split}_acc",
+        )
+        for split in ("train", "val")
+    ]
+    history = fit(classifier("oct"), builder, callbacks)
+    assert {"train_auc", "train_acc", "val_auc", "val_acc"} <= set(history)
+
+
+@pytest.mark.parametrize("batch_size", [7, 64, 200, 500])
+def test_a_plain_dataset_with_a_ragged_last_batch_scores_the_same(phantom, batch_size):
+    builder = phantom("chest")
+    task = catalog.Task.MULTILABEL
+    plain = builder.as_dataset(split="val", as_supervised=True).batch(batch_size)
+    one = TaskMetrics(pipeline.Split(builder, "val"), task=task)
+    other = TaskMetrics(plain, task=task, auc="plain_auc", acc="plain_acc")
+    history = fit(classifier("chest"), builder, [one, other])
+    np.testing.assert_allclose(history["plain_auc"], history["val_auc"], atol=1e-6)
+    np.testing.assert_allclose(history["plain_acc"], history["val_acc"], atol=1e-6)
+
+
+def test_logits_and_a_single_sigmoid_are_understood(phantom):
+    builder = phantom("breast")
+    split = pipeline.Split(builder, "val")
+    logits = TaskMetrics(split, task="binary-class", from_logits=True)
+    model = classifier("breast", activation="linear")
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert 0 < fit(model, builder, [logits])["val_auc"][0] < 1
+    single = classifier("breast", activation="sigmoid", units=1)
+    history = fit(single, builder, [TaskMetrics(split, task="binary-class")])
+    assert 0 < history["val_auc"][0] < 1
+
+
+def test_logits_taken_for_probabilities_are_refused(phantom):
+    split = pipeline.Split(phantom("oct"), "val")
+    model = classifier("oct", activation="linear")
+    with pytest.raises(errors.MedMNISTError, match="from_logits=True"):
+        fit(model, phantom("oct"), [TaskMetrics(split, task="multi-class")])
+
+
+@pytest.mark.parametrize(
+    "data", [np.zeros((4, 28, 28, 1)), tf.data.Dataset.range(3).repeat()]
+)
+def test_data_that_cannot_be_scored_are_refused(data):
+    with pytest.raises(errors.MedMNISTError, match="Expected a pipeline.Split"):
+        TaskMetrics(data, task="multi-class")
+
+
+REPLICAS = """
+import json, os, sys
+import keras, tensorflow as tf
+count = int(sys.argv[1])
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * count,
+)
+import tensorflow_datasets as tfds
+import medmnist_tfds
+from medmnist_tfds import pipeline
+from medmnist_tfds.train import TaskMetrics
+sys.path.insert(0, sys.argv[3])
+import test_metrics
+builder = tfds.builder("medmnist_phantom/retina", data_dir=sys.argv[2])
+strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+assert strategy.num_replicas_in_sync == count
+with strategy.scope():
+    model = test_metrics.classifier("retina")
+split = pipeline.Split(builder, "val")
+ragged = builder.as_dataset(split="val", as_supervised=True).batch(67)
+history = test_metrics.fit(model, builder, [
+    TaskMetrics(split, task="ordinal-regression"),
+    TaskMetrics(ragged, task="ordinal-regression", auc="ragged_auc", acc="ragged_acc"),
+], epochs=3)
+print(json.dumps(history))
+"""
+
+
+def test_two_replicas_score_as_one(phantom, data_dir):
+    phantom("retina")
+    here = str(pathlib.Path(__file__).parent)
+    one, two = (
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", REPLICAS, str(count), str(data_dir), here],
+                check=True,
+                capture_output=True,
+                text=True,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            ).stdout.splitlines()[-1]
+        )
+        for count in (1, 2)
+    )
+    for name in ("val_auc", "val_acc", "ragged_auc", "ragged_acc", "loss"):
+        np.testing.assert_allclose(one[name], two[name], atol=1e-5)
+    assert len(set(one["val_auc"])) > 1  # it learned: equal numbers mean something
