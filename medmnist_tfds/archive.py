@@ -43,14 +43,18 @@ def find(
       MedMNISTError: there is no such file and it cannot be downloaded; or there is one
         that cannot be read or has another MD5.
     """
-    own = [pathlib.Path(folder).expanduser()] if folder is not None else []
-    places = [*own, root(), pathlib.Path("~/.medmnist").expanduser()]
-    for place in dict.fromkeys(places):
+    asked_for = [root()]
+    if folder is not None:
+        asked_for.insert(0, pathlib.Path(folder).expanduser())
+    home = pathlib.Path("~/.medmnist").expanduser()
+    places = list(dict.fromkeys([*asked_for, home]))
+    for place in places:
         path = place / variant.file.name
-        if _is_readable(path):
+        # A home that cannot be entered, as in some containers, is no one's mistake.
+        if _is_readable(path, is_asked_for=place in asked_for):
             _verify(path, variant.file)
             return path
-    looked = ", ".join(str(place) for place in dict.fromkeys(places))
+    looked = ", ".join(map(str, places))
     if not download:
         raise errors.MedMNISTError(
             f"There is no {variant.file.name} in {looked}. {_bring(variant.file)}"
@@ -58,13 +62,15 @@ def find(
     return _download(variant.file, looked, retries)
 
 
-def _is_readable(path: pathlib.Path) -> bool:
+def _is_readable(path: pathlib.Path, *, is_asked_for: bool) -> bool:
     try:
         with path.open("rb"):
             return True
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
+        if not is_asked_for:
+            return False
         raise errors.MedMNISTError(
             f"{path} cannot be read ({error.strerror}). Expected the official "
             ".npz file. Make it readable, or set MEDMNIST_ROOT to another folder."
@@ -99,6 +105,7 @@ def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty())
     try:
         path = source.fetch(file.name, downloader=downloader)
+        os.chmod(path, 0o644)  # pooch leaves 0600, no use in a folder that teams share
     except requests.exceptions.HTTPError as error:
         reason = f"the server answered {error.response.status_code}"
     except requests.exceptions.RequestException as error:

@@ -57,7 +57,7 @@ def list_datasets() -> None:
         table.add_column(column, no_wrap=True, justify="right" if is_number else "left")
     for name, dataset in catalog.DATASETS.items():
         variant = catalog.variant(name)
-        kind = dataset.task.value.split(",")[0]
+        kind = dataset.task.name.lower()
         table.add_row(
             name,
             f"{kind} ({dataset.num_labels})",

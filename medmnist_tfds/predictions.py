@@ -63,6 +63,12 @@ def write(
         targets = split_targets(variant, split)
     scores = np.asarray(scores)
     scores = scores[:, None] if scores.ndim == 1 else scores
+    size = variant.release.splits[split]
+    if len(scores) != size and not variant.phantom:  # phantoms may have any size
+        raise errors.MedMNISTError(
+            f"There are scores of {len(scores)} examples. Expected {size}, the whole "
+            f"{split} split of {variant.tfds_name}, in its own order."
+        )
     result = scoring.score(targets, scores, task=variant.dataset.task)
     name = f"{variant.flag}_{split}_[AUC]{result.auc:.3f}_[ACC]{result.acc:.3f}@{run}"
     path = pathlib.Path(folder) / f"{name}.csv"
@@ -87,9 +93,15 @@ def read(path: str | os.PathLike) -> Predictions:
             "breastmnist_test_[AUC]0.852_[ACC]0.808@run.csv."
         )
     variant, split = catalog.from_flag(match[1]), match[2]
-    # replace: bytes that are no text are refused with their line, as other text is.
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        lines = [_row(path, line, n) for n, line in enumerate(csv.reader(file), 1)]
+    try:
+        # replace: bytes that are no text are refused with their line, as text is.
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            lines = [_row(path, line, n) for n, line in enumerate(csv.reader(file), 1)]
+    except (OSError, csv.Error) as error:
+        raise errors.MedMNISTError(
+            f"{path} cannot be read ({error}). Expected a prediction file. Give its "
+            "path."
+        ) from error
     expected = len(lines) if variant.phantom else variant.release.splits[split]
     scores = _in_order(path, variant, lines, expected)
     run = path.stem.rsplit("@", 1)[-1] if "@" in path.stem else ""

@@ -118,8 +118,8 @@ def _in_range(y_true: np.ndarray, *, num_classes: int) -> np.ndarray:
     if wrong.any():
         raise errors.MedMNISTError(
             f"y_true has the label {y_true[wrong][0]}. Expected whole numbers from 0 "
-            f"to {num_classes - 1}, one for each of the {num_classes} classes of "
-            "y_score. Is a class column missing, or is this another task?"
+            f"to {num_classes - 1}. Does y_score miss a class column, or is this "
+            "another task?"
         )
     return y_true.astype(np.int64)
 

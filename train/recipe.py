@@ -6,7 +6,7 @@ Never trains, and never depends on the dataset or the machine.
 import dataclasses
 import difflib
 
-from medmnist_tfds import errors
+from medmnist_tfds import errors, models
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,11 @@ class Recipe:
     momentum: float = 0.9
 
     def __post_init__(self):
+        if self.model not in models.__all__:
+            raise errors.MedMNISTError(
+                f"There is no model {self.model!r}. Expected one of "
+                f"{', '.join(models.__all__)}."
+            )
         for field in ("epochs", "batch_size", "learning_rate"):
             value = getattr(self, field)
             if value <= 0:

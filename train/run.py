@@ -66,7 +66,9 @@ def fit(
     }
     path, finished = folder.claim(out or default_folder(variant, recipe, seed), config)
     if finished:
-        console.print(f"{path} holds this run already, finished: not run again.")
+        console.print(
+            f"{path} holds this run already, finished: not run again.", soft_wrap=True
+        )
         return _result(path, finished)
     builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
     builder.download_and_prepare()
@@ -144,7 +146,8 @@ def _train(model, splits, recipe, config, path, console) -> dict:
         interrupted = True
         console.print(
             f"Interrupted: scoring the best epoch so far ({best.best_epoch}). "
-            "Press Ctrl-C again to leave without scores."
+            "Press Ctrl-C again to leave without scores.",
+            soft_wrap=True,
         )
     finally:
         progress.close()

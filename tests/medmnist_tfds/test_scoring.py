@@ -41,7 +41,7 @@ def official(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         reason = "the official medmnist package is not installed"
-        yield pytest.importorskip("medmnist.evaluator", reason=reason)
+        return pytest.importorskip("medmnist.evaluator", reason=reason)
 
 
 def _targets(rng, task: catalog.Task, columns: int, examples: int = 90) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_the_catalog_has_each_task_so_that_these_tests_score_each():
 @pytest.mark.parametrize("kind", KINDS)
 @ALL_FORMS
 def test_score_equals_the_official_evaluator(official, task, columns, kind):
-    for seed in range(3):
+    for seed in range(2):
         rng = np.random.default_rng([seed, columns])
         y_true = _targets(rng, task, columns)
         y_score = KINDS[kind](rng, (len(y_true), columns))
