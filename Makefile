@@ -5,7 +5,7 @@ BIN = .venv/bin
 .PHONY: demo test lint bench clean
 
 demo: .venv/installed
-	$(BIN)/medmnist-tfds train breast --phantom --epochs 10 --set learning_rate=0.01 \
+	$(BIN)/medmnist-tfds train breast --phantom --epochs 8 --set learning_rate=0.01 \
 		--out runs/demo-phantom --data-dir runs/tfds
 
 test: .venv/installed-test lint

@@ -206,7 +206,12 @@ PAIRS = np.array([[0, 1], [1, 0], [1, 1]])  # three examples' labels, two each
         (ORDINAL, THREE.astype(int), THREE, "arg max of one-hot targets first"),
         (BINARY, PAIRS, PAIRS, r"\(3, 2\).*arg max of one-hot targets"),
         (MULTICLASS, 1, THREE, r"y_true has shape \(\).*class numbers"),
-        (MULTICLASS, [0, 1, 4], np.ones((3, 4)), "the label 4.*0 to 3.*column missing"),
+        (
+            MULTICLASS,
+            [0, 1, 4],
+            np.ones((3, 4)),
+            "the label 4.*0 to 3.*miss a class column",
+        ),
         (MULTICLASS, [0, -1, 2], THREE, "the label -1.*whole numbers from 0 to 2"),
         (ORDINAL, [0, 1.5, 2], THREE, "the label 1.5.*whole numbers from 0 to 2"),
         (ORDINAL, [0, np.nan, 2], THREE, "the label nan.*whole numbers"),

@@ -1,0 +1,32 @@
+"""The README's Python snippets run as they stand, on phantom data."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+README = pathlib.Path(__file__).parents[1] / "README.md"
+SNIPPETS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def test_the_readme_shows_snippets():
+    assert len(SNIPPETS) >= 3
+
+
+@pytest.mark.parametrize("number", range(len(SNIPPETS)))
+def test_a_snippet_runs(number, tmp_path, request):
+    environment = {**os.environ, "TFDS_DATA_DIR": str(tmp_path / "tfds")}
+    if '"medmnist/' in SNIPPETS[number].replace('or "medmnist/', ""):
+        # Real data: only where the user has brought them.
+        environment["MEDMNIST_ROOT"] = str(request.getfixturevalue("official_root"))
+    done = subprocess.run(
+        [sys.executable, "-c", SNIPPETS[number]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
