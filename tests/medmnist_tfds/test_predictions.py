@@ -259,7 +259,7 @@ def test_a_phantom_file_of_a_part_of_the_split_is_not_scored(tmp_path):
     "scores", [np.full((78, 2), np.nan), np.ones((78, 3)), np.ones((77, 2))]
 )
 def test_scores_that_cannot_be_scored_leave_no_file(tmp_path, scores):
-    with pytest.raises(errors.MedMNISTError, match="y_score"):
+    with pytest.raises(errors.MedMNISTError, match="y_score|scores of 77"):
         _write(tmp_path / "new", scores=scores)
     assert not (tmp_path / "new").exists()
 
