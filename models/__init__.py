@@ -1,5 +1,18 @@
 """Networks as functions: from raw images to logits. Knows no dataset."""
 
-from medmnist_tfds.models.resnet import resnet18
+from medmnist_tfds.models.normalization import FusedBatchNormalization
+from medmnist_tfds.models.resnet import resnet18, resnet50
+from medmnist_tfds.models.tflite import TFLiteClassifier, export_tflite
+from medmnist_tfds.models.torch_weights import load_torch_weights
 
-__all__ = ["resnet18"]
+NETWORKS = {"resnet18": resnet18, "resnet50": resnet50}
+
+__all__ = [
+    "NETWORKS",
+    "FusedBatchNormalization",
+    "TFLiteClassifier",
+    "export_tflite",
+    "load_torch_weights",
+    "resnet18",
+    "resnet50",
+]

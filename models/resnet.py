@@ -1,10 +1,12 @@
-"""ResNet-18 as Keras functional models, for 28- and 224-pixel inputs.
+"""ResNet-18 and ResNet-50 as Keras functional models, for 28 and 224 pixels.
 
 Follows the official MedMNIST networks: PyTorch's padding, BatchNormalization and
 initial weights. Knows no dataset and no task.
 """
 
 import keras
+
+from medmnist_tfds.models import normalization
 
 # PyTorch's default for convolutions and linear layers: uniform, +-sqrt(1 / fan_in).
 _INITIALIZER = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
@@ -25,6 +27,19 @@ def resnet18(num_classes: int, channels: int = 3, resolution: int = 28) -> keras
     Raises:
       ValueError: another resolution.
     """
+    return _resnet(
+        "resnet18", _basic_block, (2, 2, 2, 2), num_classes, channels, resolution
+    )
+
+
+def resnet50(num_classes: int, channels: int = 3, resolution: int = 28) -> keras.Model:
+    """ResNet-50, with the stride in the 3x3 convolutions; otherwise as `resnet18`."""
+    return _resnet(
+        "resnet50", _bottleneck, (3, 4, 6, 3), num_classes, channels, resolution
+    )
+
+
+def _resnet(name, block, depths, num_classes, channels, resolution) -> keras.Model:
     if resolution not in (28, 224):
         raise ValueError(
             f"resolution is {resolution}. Expected 28, or 224 for enlarged images."
@@ -32,16 +47,18 @@ def resnet18(num_classes: int, channels: int = 3, resolution: int = 28) -> keras
     inputs = keras.Input((28, 28, channels), name="image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(inputs)
     x = _small_stem(x) if resolution == 28 else _large_stem(x)
-    for stage, filters in enumerate((64, 128, 256, 512), 1):
-        for block in range(2):
-            stride = 2 if stage > 1 and block == 0 else 1
-            x = _basic_block(
-                x, filters=filters, stride=stride, name=f"layer{stage}_{block}"
+    for stage, depth in enumerate(depths, 1):
+        for number in range(depth):
+            x = block(
+                x,
+                filters=64 * 2 ** (stage - 1),
+                stride=2 if stage > 1 and number == 0 else 1,
+                name=f"layer{stage}_{number}",
             )
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     # float32 under every precision policy: rounded scores tie, and ties move AUC.
-    logits = _linear(num_classes, inputs=512, name="linear")(x)
-    return keras.Model(inputs, logits, name=f"resnet18_{resolution}")
+    logits = _linear(num_classes, inputs=x.shape[-1], name="linear")(x)
+    return keras.Model(inputs, logits, name=f"{name}_{resolution}")
 
 
 def _small_stem(x):
@@ -62,16 +79,30 @@ def _large_stem(x):
 
 def _basic_block(x, *, filters: int, stride: int, name: str):
     """(batch, h, w, c) -> (batch, ceil(h / stride), ceil(w / stride), filters)."""
-    shortcut = x
-    if stride != 1 or x.shape[-1] != filters:
-        shortcut = conv_bn(
-            x, filters=filters, size=1, stride=stride, name=f"{name}_shortcut"
-        )
+    shortcut = _shortcut(x, filters=filters, stride=stride, name=name)
     x = conv_bn(x, filters=filters, size=3, stride=stride, name=f"{name}_1")
     x = keras.layers.ReLU(name=f"{name}_1_relu")(x)
     x = conv_bn(x, filters=filters, size=3, stride=1, name=f"{name}_2")
     x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
     return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _bottleneck(x, *, filters: int, stride: int, name: str):
+    """(batch, h, w, c) -> (batch, ceil(h / stride), ceil(w / stride), 4 * filters)."""
+    shortcut = _shortcut(x, filters=4 * filters, stride=stride, name=name)
+    x = conv_bn(x, filters=filters, size=1, stride=1, name=f"{name}_1")
+    x = keras.layers.ReLU(name=f"{name}_1_relu")(x)
+    x = conv_bn(x, filters=filters, size=3, stride=stride, name=f"{name}_2")
+    x = keras.layers.ReLU(name=f"{name}_2_relu")(x)
+    x = conv_bn(x, filters=4 * filters, size=1, stride=1, name=f"{name}_3")
+    x = keras.layers.Add(name=f"{name}_add")([x, shortcut])
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _shortcut(x, *, filters: int, stride: int, name: str):
+    if stride == 1 and x.shape[-1] == filters:
+        return x
+    return conv_bn(x, filters=filters, size=1, stride=stride, name=f"{name}_shortcut")
 
 
 def conv_bn(x, *, filters: int, size: int, stride: int, name: str):
@@ -90,7 +121,7 @@ def conv_bn(x, *, filters: int, size: int, stride: int, name: str):
         kernel_initializer=keras.initializers.VarianceScaling(**_INITIALIZER),
         name=f"{name}_conv",
     )(x)
-    return keras.layers.BatchNormalization(
+    return normalization.FusedBatchNormalization(
         momentum=0.9, epsilon=1e-5, name=f"{name}_bn"
     )(x)
 

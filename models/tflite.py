@@ -1,0 +1,107 @@
+"""TensorFlow Lite: a network as one file for phones and microcontrollers, and back.
+
+Never trains or scores; what comes out of a classifier are the network's own outputs.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+QUANTIZE = ("none", "float16", "int8")
+
+
+def export_tflite(
+    model: keras.Model,
+    path: str | os.PathLike,
+    quantize: str = "none",
+    representative: Iterable[np.ndarray] | None = None,
+) -> None:
+    """Writes `model` as a `.tflite` file.
+
+    Args:
+      model: from images (batch, h, w, channels) in 0..255 to scores.
+      path: of the file.
+      quantize: `none` (float32), `float16` (weights), or `int8` (weights, activations,
+        and uint8 images).
+      representative: for int8, some hundred uint8 images (images, h, w, channels) of
+        the training split, by which the ranges of activations are chosen.
+
+    Raises:
+      ValueError: another `quantize`, or int8 without representative images.
+    """
+    if quantize not in QUANTIZE or (quantize == "int8") != (representative is not None):
+        raise ValueError(
+            f"quantize is {quantize!r}, with"
+            f"{'out' if representative is None else ''} representative images. "
+            f"Expected one of {', '.join(QUANTIZE)}, and such images for int8 only."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if quantize != "none":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantize == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if quantize == "int8":
+            converter.representative_dataset = lambda: (
+                [image[None].astype(np.float32)] for image in representative
+            )
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = tf.uint8
+        content = converter.convert()
+    temporary = f"{os.fspath(path)}.{os.getpid()}.tmp"
+    with open(temporary, "wb") as file:
+        file.write(content)
+    os.replace(temporary, path)
+
+
+class TFLiteClassifier:
+    """Predicts with a `.tflite` file, of our own or of another maker.
+
+    Args:
+      path: of a model with one image input (1, h, w, channels) and one output.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self._interpreter = _interpreter(os.fspath(path))
+        (self._input,) = self._interpreter.get_input_details()
+        (self._output,) = self._interpreter.get_output_details()
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that the model takes."""
+        return tuple(int(size) for size in self._input["shape"][1:])
+
+    def predict(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+        """float32 (examples, classes) from uint8 images (examples, h, w, channels)."""
+        if images.dtype != np.uint8 or images.shape[1:] != self.input_shape:
+            raise ValueError(
+                f"The images are {images.dtype} {images.shape}. Expected uint8 of "
+                f"shape (examples, {', '.join(map(str, self.input_shape))})."
+            )
+        parts = np.array_split(images, range(batch_size, len(images), batch_size))
+        return np.concatenate([self._run(part) for part in parts])
+
+    def _run(self, images: np.ndarray) -> np.ndarray:
+        interpreter, index = self._interpreter, self._input["index"]
+        interpreter.resize_tensor_input(index, images.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(index, images.astype(self._input["dtype"]))
+        interpreter.invoke()
+        scores = interpreter.get_tensor(self._output["index"])
+        scale, zero = self._output["quantization"]
+        if scores.dtype.kind in "iu":
+            scores = (scores.astype(np.float32) - zero) * scale
+        return scores.astype(np.float32)
+
+
+def _interpreter(path: str):
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        Interpreter = tf.lite.Interpreter  # still in TensorFlow up to 2.21
+    return Interpreter(model_path=path, num_threads=os.cpu_count())

@@ -1,0 +1,97 @@
+"""Official PyTorch checkpoints into our networks.
+
+Never guesses: each tensor of a checkpoint is used exactly once, or the error names it.
+"""
+
+import os
+import re
+
+import keras
+import numpy as np
+
+# Keras name -> PyTorch name, for the tensors of a convolution, normalization or linear.
+_TENSORS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Sets the weights of a `resnet18` or `resnet50` from an official checkpoint.
+
+    Args:
+      model: made with the checkpoint's classes, channels and resolution.
+      path: a `.pth` file, `{"net": state_dict}` or a bare state dict; read with
+        `weights_only=True`, so that no code of the file runs.
+
+    Raises:
+      ImportError: PyTorch, the extra `[torch]`, is not installed.
+      ValueError: tensors that are missing, left over, or of another shape; nothing is
+        changed then.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            "Reading a .pth file needs PyTorch. Install it with "
+            "`pip install 'medmnist-tfds[torch]'`."
+        ) from error
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = state.get("net", state)
+    tensors = {
+        name.removeprefix("module."): tensor.numpy()
+        for name, tensor in state.items()
+        if not name.endswith("num_batches_tracked")  # a counter, no weight
+    }
+    wanted = {
+        _torch_name(variable.path, tensors): variable for variable in model.weights
+    }
+    missing, left = sorted(wanted.keys() - tensors), sorted(tensors.keys() - wanted)
+    if missing or left:
+        raise ValueError(
+            f"{os.fspath(path)} does not fit {model.name}. "
+            f"Missing: {', '.join(missing) or 'nothing'}. "
+            f"Left over: {', '.join(left) or 'nothing'}. "
+            "Expected each tensor exactly once. Is it a checkpoint of another network "
+            "or resolution?"
+        )
+    values = {name: _as_keras(tensors[name]) for name in wanted}
+    wrong = [
+        f"{name} is {values[name].shape}, expected {tuple(variable.shape)}"
+        for name, variable in wanted.items()
+        if values[name].shape != tuple(variable.shape)
+    ]
+    if wrong:
+        raise ValueError(
+            f"{os.fspath(path)} does not fit {model.name}: {'; '.join(wrong)}. "
+            "Make the model with the checkpoint's number of classes and channels."
+        )
+    for name, variable in wanted.items():
+        variable.assign(values[name])
+
+
+def _torch_name(path: str, tensors: dict) -> str:
+    """`layer1_0_shortcut_bn/gamma` -> `layer1.0.shortcut.1.weight`."""
+    layer, tensor = path.split("/")[-2:]
+    tensor = _TENSORS[tensor]
+    if layer == "linear":  # torchvision, of which the 224-pixel networks are, says fc
+        return f"{'fc' if 'fc.weight' in tensors else 'linear'}.{tensor}"
+    if layer.startswith("stem"):
+        return f"{'conv1' if layer == 'stem_conv' else 'bn1'}.{tensor}"
+    stage, block, part, kind = re.fullmatch(
+        r"layer(\d)_(\d+)_(\w+)_(conv|bn)", layer
+    ).groups()
+    if part == "shortcut":
+        is_torchvision = "layer2.0.downsample.0.weight" in tensors
+        name = "downsample" if is_torchvision else "shortcut"
+        return f"layer{stage}.{block}.{name}.{0 if kind == 'conv' else 1}.{tensor}"
+    return f"layer{stage}.{block}.{kind}{part}.{tensor}"
+
+
+def _as_keras(tensor: np.ndarray) -> np.ndarray:
+    """(out, in, h, w) -> (h, w, in, out) for kernels, (out, in) -> (in, out)."""
+    return tensor.transpose(2, 3, 1, 0) if tensor.ndim == 4 else tensor.T
