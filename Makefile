@@ -25,11 +25,11 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-# --no-deps: the official package, our oracle, would bring PyTorch along.
+# --no-deps: of the official package only the evaluator, our oracle, is used.
 .venv/installed-test: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	$(BIN)/python -m pip install --quiet --no-deps medmnist==3.0.2
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info runs
+	rm -rf .venv build *.egg-info runs/demo-phantom runs/tfds

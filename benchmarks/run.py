@@ -61,7 +61,9 @@ def measure_pipeline() -> None:
             "pipeline, training": (split.train_batches(BATCH, seed=0), 10 * EXAMPLES),
             "pipeline, evaluation": (split.eval_batches(BATCH).repeat(), 10 * EXAMPLES),
         }
-        shown = table.Table("28x28x3 images, batch 128", "images/s", "min-max", "ratio")
+        shown = table.Table(
+            "PHANTOM of PathMNIST, batch 128", "images/s", "min-max", "ratio"
+        )
         base = None
         for name, (batches, count) in rows.items():
             rates = images_per_second(batches, count)

@@ -24,7 +24,13 @@ _BLOCK_BYTES = 16 * 2**20  # 224-pixel splits exceed a laptop's memory: read in 
 
 def root() -> pathlib.Path:
     """`MEDMNIST_ROOT`, or the official package's own folder `~/.medmnist`."""
-    return pathlib.Path(os.environ.get("MEDMNIST_ROOT") or "~/.medmnist").expanduser()
+    return _path(os.environ.get("MEDMNIST_ROOT") or "~/.medmnist")
+
+
+def is_here(variant: catalog.Variant) -> bool:
+    """Whether the file lies where it is looked for; nothing is verified."""
+    places = (root(), _path("~/.medmnist"))
+    return any((place / variant.file.name).exists() for place in places)
 
 
 def find(
@@ -45,9 +51,8 @@ def find(
     """
     asked_for = [root()]
     if folder is not None:
-        asked_for.insert(0, pathlib.Path(folder).expanduser())
-    home = pathlib.Path("~/.medmnist").expanduser()
-    places = list(dict.fromkeys([*asked_for, home]))
+        asked_for.insert(0, _path(folder))
+    places = list(dict.fromkeys([*asked_for, _path("~/.medmnist")]))
     for place in places:
         path = place / variant.file.name
         # A home that cannot be entered, as in some containers, is no one's mistake.
@@ -60,6 +65,11 @@ def find(
             f"There is no {variant.file.name} in {looked}. {_bring(variant.file)}"
         )
     return _download(variant.file, looked, retries)
+
+
+def _path(name: str | os.PathLike) -> pathlib.Path:
+    # Not Path.expanduser: it raises where there is no home, as in some containers.
+    return pathlib.Path(os.path.expanduser(name))
 
 
 def _is_readable(path: pathlib.Path, *, is_asked_for: bool) -> bool:
@@ -102,7 +112,8 @@ def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
         urls={file.name: file.url},
         retry_if_failed=retries,
     )
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty())
+    is_watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # Colab, Jupyter
+    downloader = pooch.HTTPDownloader(progressbar=is_watched)
     try:
         path = source.fetch(file.name, downloader=downloader)
         os.chmod(path, 0o644)  # pooch leaves 0600, no use in a folder that teams share

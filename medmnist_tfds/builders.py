@@ -3,6 +3,9 @@
 Never knows where the images come from: that is each builder's own subject.
 """
 
+import functools
+import warnings
+
 import filelock
 import numpy as np
 import tensorflow_datasets as tfds
@@ -64,6 +67,17 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if path.exists():  # the other process was faster
                 self.info.read_from_directory(path)
             super().download_and_prepare(**options)
+
+
+def warn_of(variant: catalog.Variant) -> None:
+    """Tells of a licence or a leakage that a user must know, once in a process."""
+    if variant.dataset.caution and not variant.phantom:
+        _warn_once(variant.dataset.caution)
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def examples(image_blocks, labels: np.ndarray, *, is_multilabel: bool):

@@ -160,6 +160,10 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
             f"{name!r} asks for a size or a release, but phantom data have neither. "
             f"Ask for 'medmnist_phantom/{dataset}'."
         )
+    if size == "28":
+        raise errors.MedMNISTError(
+            f"{name!r} names the size 28, which has no suffix. Ask for {dataset!r}."
+        )
     default = "3.0.0" if size else DEFAULT_VERSION
     return variant(
         dataset, version=version or default, size=int(size or 28), phantom=phantom

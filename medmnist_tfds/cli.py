@@ -13,7 +13,7 @@ from rich import box as rich_box
 from rich import console as rich_console
 from rich import table as rich_table
 
-from medmnist_tfds import archive, catalog, errors, quiet
+from medmnist_tfds import archive, builders, catalog, errors, quiet
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +38,9 @@ DataDir = Annotated[
 ManualDir = Annotated[
     pathlib.Path | None,
     typer.Option(
-        help="Where the official .npz files lie; MEDMNIST_ROOT is looked in next."
+        exists=True,
+        file_okay=False,
+        help="Where the official .npz files lie; MEDMNIST_ROOT is looked in next.",
     ),
 ]
 
@@ -63,7 +65,7 @@ def list_datasets() -> None:
             f"{kind} ({dataset.num_labels})",
             *(f"{variant.release.splits[split]}" for split in catalog.SPLITS),
             dataset.license,
-            "here" if (archive.root() / variant.file.name).exists() else "-",
+            "here" if archive.is_here(variant) else "-",
         )
     _console.print(table)
     _say(f"Files are looked for in {archive.root()} (MEDMNIST_ROOT).")
@@ -131,9 +133,10 @@ def montage(
     from medmnist_tfds import pipeline
 
     data = pipeline.Split(builder, split)
+    chosen = pictures.choose(data.labels, columns=10)
     path = pictures.draw(
-        data.images,
-        data.labels,
+        data.rows(chosen),
+        data.labels[chosen],
         names=variant.dataset.labels,
         title=f"{variant.title}, {split}",
         path=out or pathlib.Path(f"montage_{variant.flag}_{split}.png"),
@@ -153,6 +156,12 @@ def train(
         pathlib.Path | None,
         typer.Option(help="The run's folder [default: runs/NAME_MODEL_SEED]."),
     ] = None,
+    strategy: Annotated[
+        str, typer.Option(help="auto, single, mirrored, multi-worker or tpu.")
+    ] = "auto",
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Bit-equal runs, without XLA.")
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A field of the recipe: learning_rate=3e-4."),
@@ -161,13 +170,17 @@ def train(
     manual_dir: ManualDir = None,
 ) -> None:
     """Trains ResNet-18 by the paper's recipe, and scores it on all three splits."""
-    variant = catalog.parse(name, phantom=phantom)
     _quiet_tensorflow()
     from medmnist_tfds import train as training
+    from medmnist_tfds.train import run
+
+    variant = run.check(catalog.parse(name, phantom=phantom).tfds_name, seed=seed)
 
     # Checked before the data are prepared: a misspelt setting should not cost minutes.
     short = [] if epochs is None else [f"epochs={epochs}"]
+    short += ["deterministic=true"] if deterministic else []
     recipe = training.override(training.PAPER, [*(settings or ()), *short])
+    devices = training.choose_strategy(strategy)
     _prepared(variant, data_dir, manual_dir)
     try:
         result = training.fit(
@@ -176,10 +189,11 @@ def train(
             seed=seed,
             out=out,
             data_dir=data_dir,
+            strategy=devices,
             console=_console,
         )
     except KeyboardInterrupt:
-        _say("Interrupted before there was anything to score.")
+        _say("Interrupted: left without scores. The same command goes on from here.")
         raise typer.Exit(130) from None
     table = rich_table.Table("split", "AUC", "ACC", title=variant.title)
     for split, scores in result.scores.items():
@@ -202,7 +216,7 @@ def evaluate(
     from medmnist_tfds import predictions
 
     found = predictions.read(file)
-    scores = predictions.evaluate(file, folder=manual_dir)
+    scores = predictions.evaluate(found, folder=manual_dir)
     table = rich_table.Table(
         "label", "AUC", title=f"{found.variant.title}, {found.split}"
     )
@@ -225,6 +239,7 @@ def _prepared(variant: catalog.Variant, data_dir, manual_dir):
     _quiet_tensorflow()
     import tensorflow_datasets as tfds
 
+    builders.warn_of(variant)
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
 
@@ -246,4 +261,7 @@ def main() -> None:
         app()
     except errors.MedMNISTError as error:
         print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"Error: {error}. Free space or choose another folder.", file=sys.stderr)
         raise SystemExit(1) from None

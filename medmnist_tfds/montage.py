@@ -13,6 +13,19 @@ from matplotlib import figure
 from medmnist_tfds import files
 
 
+def choose(labels: np.ndarray, *, columns: int) -> np.ndarray:
+    """Row numbers of the first `columns` examples of each class, each once, sorted."""
+    count = labels.shape[1] if labels.ndim == 2 else labels.max() + 1
+    chosen = [
+        np.flatnonzero(_belongs(labels, number))[:columns] for number in range(count)
+    ]
+    return np.unique(np.concatenate(chosen))
+
+
+def _belongs(labels: np.ndarray, number: int) -> np.ndarray:
+    return labels[:, number] == 1 if labels.ndim == 2 else labels == number
+
+
 def draw(
     images: np.ndarray,
     labels: np.ndarray,
@@ -38,8 +51,7 @@ def draw(
     grid.suptitle(title)
     cells = grid.subplots(len(names), columns, squeeze=False)
     for number, (name, row) in enumerate(zip(names, cells, strict=True)):
-        belongs = labels[:, number] == 1 if labels.ndim == 2 else labels == number
-        chosen = np.flatnonzero(belongs)[:columns]
+        chosen = np.flatnonzero(_belongs(labels, number))[:columns]
         for cell in row:
             cell.set(xticks=[], yticks=[])
             cell.axis("off")
@@ -58,5 +70,5 @@ def draw(
         )
         row[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
     with files.replacing(path) as temporary:
-        grid.savefig(temporary, dpi=120)
+        grid.savefig(temporary, dpi=120, format="png")
     return pathlib.Path(path)

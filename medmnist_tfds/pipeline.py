@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from medmnist_tfds import errors
+
 MEMORY_LIMIT = 2**30  # bytes; above it tf.data's graph copies of the images hurt
 _STEPS = 64  # whose order one call of Python draws: a call each costs half the speed
 _SHUFFLE_BUFFER = 2**28  # bytes of images a streamed split is shuffled in
@@ -29,6 +31,10 @@ def order(examples: int, *, seed: int, epoch: int) -> np.ndarray:
 class Split:
     """One split: its arrays, and its batches for training and for evaluation.
 
+    Raises:
+      MedMNISTError: the builder's data are not prepared, or in a format that cannot be
+        read in a row.
+
     Args:
       builder: a TFDS builder whose data have been prepared.
       name: `train`, `val` or `test`.
@@ -43,6 +49,7 @@ class Split:
         memory_limit: int = MEMORY_LIMIT,
     ):
         self.builder, self.name = builder, name
+        _check_readable(builder, name)
         self.examples: int = builder.info.splits[name].num_examples
         shape = builder.info.features["image"].shape
         self._image_bytes = int(np.prod(shape))
@@ -65,7 +72,23 @@ class Split:
     @property
     def images(self) -> np.ndarray:
         """uint8 (examples, size, size, channels), in the official order."""
+        if not self.in_memory:
+            raise errors.MedMNISTError(
+                f"The images of {self.name} have {self.examples * self._image_bytes:,} "
+                "bytes, more than memory_limit. Expected a split that fits. Take "
+                "batches or rows of it."
+            )
         return self._arrays[0]
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """The images of those rows, in the order asked for; reads no further."""
+        if self.in_memory:
+            return self.images[index]
+        wanted, images = set(index.tolist()), {}
+        for row, (image, _) in enumerate(self._stream().take(max(wanted) + 1)):
+            if row in wanted:
+                images[row] = image.numpy()
+        return np.stack([images[row] for row in index.tolist()])
 
     @functools.cached_property
     def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +106,8 @@ class Split:
         """Endless (images, labels), reshuffled each epoch; give `fit` `steps`.
 
         A batch carries over the epoch's end, so all are full and each example stands
-        once in each run of `examples`. Split into streams, the shuffle is local.
+        once in each run of `examples`. A streamed split is shuffled in blocks of some
+        hundred megabytes.
 
         Args:
           batch_size: images per batch, over all replicas.
@@ -112,7 +136,7 @@ class Split:
             index = tf.numpy_function(rows, [step], tf.int64, stateful=False)
             return tf.ensure_shape(index, (_STEPS, batch_size))
 
-        images, labels = tf.constant(self.images), tf.constant(self.labels)
+        images, labels = self._on_host()
 
         def batch(index):
             return tf.gather(images, index), tf.gather(labels, index)
@@ -122,16 +146,30 @@ class Split:
         return indices.map(batch, num_parallel_calls=2, deterministic=True)
 
     def _shuffled_stream(self, batch_size: int, seed: int, first_step: int):
-        epoch, offset = divmod(first_step * batch_size, self.examples)
-        buffer = max(batch_size, _SHUFFLE_BUFFER // self._image_bytes)
-        stream = self._stream()
-        epochs = tf.data.Dataset.range(epoch, np.iinfo(np.int64).max)
+        start, offset = divmod(first_step * batch_size, self.examples)
+        blocks = self._stream().batch(max(1, _SHUFFLE_BUFFER // self._image_bytes))
+
+        def draw(size, epoch, number):
+            return order(int(size), seed=seed, epoch=(int(epoch) << 20) + int(number))
+
+        def shuffle(epoch, number, images, labels):
+            size = tf.shape(labels, tf.int64)[0]
+            index = tf.numpy_function(draw, [size, epoch, number], tf.int64)
+            index = tf.ensure_shape(index, (None,))
+            return tf.gather(images, index), tf.gather(labels, index)
+
+        # tf.data's own shuffle would depend on TensorFlow's global seed and version.
+        epochs = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         examples = epochs.flat_map(
-            lambda e: stream.shuffle(
-                buffer, seed=seed * 1_000_003 + e, reshuffle_each_iteration=False
+            lambda epoch: blocks.enumerate().map(
+                lambda number, block: shuffle(epoch, number, *block)
             )
         )
-        return examples.skip(offset).batch(batch_size, drop_remainder=True)
+        return examples.unbatch().skip(offset).batch(batch_size, drop_remainder=True)
+
+    def _on_host(self) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.device("CPU"):  # tf.data would copy them back from a GPU
+            return tf.constant(self.images), tf.constant(self.labels)
 
     def eval_batches(self, batch_size: int) -> tf.data.Dataset:
         """(images, labels, weights) in the official order, all of one shape.
@@ -141,7 +179,7 @@ class Split:
         """
         if not self.in_memory:
             return self._padded_stream(batch_size)
-        images, labels = tf.constant(self.images), tf.constant(self.labels)
+        images, labels = self._on_host()
 
         def batch(step):
             index = step * batch_size + tf.range(batch_size, dtype=tf.int64)
@@ -159,3 +197,19 @@ class Split:
         missing = self.steps(batch_size) * batch_size - self.examples
         padded = real.concatenate(last.repeat(missing))
         return padded.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _check_readable(builder: tfds.core.DatasetBuilder, name: str) -> None:
+    if name not in builder.info.splits:
+        found = ", ".join(builder.info.splits) or "nothing: it is not prepared"
+        raise errors.MedMNISTError(
+            f"{builder.info.full_name} has no split {name!r} but {found}. Expected a "
+            "prepared builder. Call builder.download_and_prepare() first."
+        )
+    kind = builder.info.file_format
+    if kind and kind.value == "array_record":
+        raise errors.MedMNISTError(
+            f"{builder.data_dir} is in the format array_record, as tfds.data_source "
+            "wants it, which TFDS cannot stream. Expected tfrecord. Prepare the data "
+            "again with another data_dir."
+        )

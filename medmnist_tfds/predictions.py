@@ -54,10 +54,11 @@ def write(
         raise errors.MedMNISTError(
             f"There is no split {split!r}. Expected one of {', '.join(catalog.SPLITS)}."
         )
-    if not re.fullmatch(r"[^@./\\\s]+", run):
+    if not re.fullmatch(r"[^@./\\:*?\"<>|\s]+", run):
         raise errors.MedMNISTError(
             f"The run's name is {run!r}. Expected one or more characters other than "
-            "'@', '.', '/', '\\' and blanks, as the official evaluator parses it."
+            'blanks and any of @ . / \\ : * ? " < > |, so that it is a file name that '
+            "the official evaluator can parse."
         )
     if targets is None:
         targets = split_targets(variant, split)
@@ -109,10 +110,13 @@ def read(path: str | os.PathLike) -> Predictions:
 
 
 def evaluate(
-    path: str | os.PathLike, *, folder: str | os.PathLike | None = None
+    file: str | os.PathLike | Predictions, *, folder: str | os.PathLike | None = None
 ) -> scoring.Scores:
-    """Scores a prediction file against the official labels, looked for in `folder`."""
-    found = read(path)
+    """Scores a prediction file, or what has been read of one.
+
+    The official labels are looked for in `folder`, then as `archive.find` does.
+    """
+    found = file if isinstance(file, Predictions) else read(file)
     targets = split_targets(found.variant, found.split, folder=folder)
     return scoring.score(targets, found.scores, task=found.variant.dataset.task)
 

@@ -5,6 +5,8 @@ up to half of a training step in bfloat16. Never changes what is saved: the weig
 the configuration are those of `keras.layers.BatchNormalization`.
 """
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -16,16 +18,38 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     As in PyTorch, the moving variance is fed with the unbiased variance of the batch.
     Statistics are of one replica's part of the batch; `XLAModel` averages the moving
     ones over replicas.
+
+    Raises:
+      ValueError: inputs that are not images with channels last, a mask, `renorm` or
+        `synchronized`: the fused kernel knows none of them.
     """
 
-    def call(self, inputs, training=None):
+    def build(self, input_shape):
+        renorm = getattr(self, "renorm", False)  # older Keras does not have it
+        is_images = len(input_shape) == 4 and self.axis in (-1, 3)
+        if not is_images or renorm or self.synchronized:
+            raise ValueError(
+                f"{self.name} got inputs of shape {input_shape}, axis={self.axis}, "
+                f"renorm={renorm}, synchronized={self.synchronized}. Expected shape "
+                "(batch, h, w, channels), axis=-1, and both of the others False. "
+                "Use keras.layers.BatchNormalization here."
+            )
+        super().build(input_shape)
+
+    def call(self, inputs, training=None, mask=None):
+        if mask is not None:
+            raise ValueError(
+                f"{self.name} got a mask. Expected none. Use "
+                "keras.layers.BatchNormalization here."
+            )
         is_training = bool(training) and self.trainable
-        read = keras.ops.convert_to_tensor
+        # The kernel takes float32 statistics whatever the dtype of the images.
+        read = functools.partial(keras.ops.cast, dtype="float32")
         mean, variance = read(self.moving_mean), read(self.moving_variance)
         outputs, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,
-            read(self.gamma),
-            read(self.beta),
+            read(self.gamma) if self.scale else tf.ones_like(mean),
+            read(self.beta) if self.center else tf.zeros_like(mean),
             mean=None if is_training else mean,
             variance=None if is_training else variance,
             epsilon=self.epsilon,
@@ -36,3 +60,19 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             self.moving_mean.assign(mean * keep + batch_mean * (1 - keep))
             self.moving_variance.assign(variance * keep + batch_variance * (1 - keep))
         return outputs
+
+
+def without_fused(model: keras.Model) -> keras.Model:
+    """A copy of a functional model with Keras' own BatchNormalization.
+
+    What it saves can be loaded where this package is not installed.
+    """
+
+    def own(layer: keras.layers.Layer) -> keras.layers.Layer:
+        is_fused = isinstance(layer, FusedBatchNormalization)
+        kind = keras.layers.BatchNormalization if is_fused else type(layer)
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=own)
+    copy.set_weights(model.get_weights())
+    return copy

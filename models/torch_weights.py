@@ -30,8 +30,8 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
 
     Raises:
       ImportError: PyTorch, the extra `[torch]`, is not installed.
-      ValueError: tensors that are missing, left over, or of another shape; nothing is
-        changed then.
+      ValueError: tensors that are missing, left over, or of another shape, or another
+        kind of model; nothing is changed then.
     """
     try:
         import torch
@@ -43,7 +43,7 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
     state = torch.load(path, map_location="cpu", weights_only=True)
     state = state.get("net", state)
     tensors = {
-        name.removeprefix("module."): tensor.numpy()
+        name.removeprefix("module."): tensor
         for name, tensor in state.items()
         if not name.endswith("num_batches_tracked")  # a counter, no weight
     }
@@ -59,7 +59,7 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
             "Expected each tensor exactly once. Is it a checkpoint of another network "
             "or resolution?"
         )
-    values = {name: _as_keras(tensors[name]) for name in wanted}
+    values = {name: _as_keras(tensors[name].float().numpy()) for name in wanted}
     wrong = [
         f"{name} is {values[name].shape}, expected {tuple(variable.shape)}"
         for name, variable in wanted.items()
@@ -68,7 +68,7 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
     if wrong:
         raise ValueError(
             f"{os.fspath(path)} does not fit {model.name}: {'; '.join(wrong)}. "
-            "Make the model with the checkpoint's number of classes and channels."
+            "Make the model with the checkpoint's classes, channels and resolution."
         )
     for name, variable in wanted.items():
         variable.assign(values[name])
@@ -77,14 +77,19 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
 def _torch_name(path: str, tensors: dict) -> str:
     """`layer1_0_shortcut_bn/gamma` -> `layer1.0.shortcut.1.weight`."""
     layer, tensor = path.split("/")[-2:]
+    block_layer = re.fullmatch(r"layer(\d)_(\d+)_(\w+)_(conv|bn)", layer)
+    is_ours = block_layer or layer in ("stem_conv", "stem_bn", "linear")
+    if tensor not in _TENSORS or not is_ours:
+        raise ValueError(
+            f"The model has the weight {path}. Expected those of a resnet18 or "
+            "resnet50 only. Load into such a network, then build upon it."
+        )
     tensor = _TENSORS[tensor]
     if layer == "linear":  # torchvision, of which the 224-pixel networks are, says fc
         return f"{'fc' if 'fc.weight' in tensors else 'linear'}.{tensor}"
-    if layer.startswith("stem"):
+    if not block_layer:
         return f"{'conv1' if layer == 'stem_conv' else 'bn1'}.{tensor}"
-    stage, block, part, kind = re.fullmatch(
-        r"layer(\d)_(\d+)_(\w+)_(conv|bn)", layer
-    ).groups()
+    stage, block, part, kind = block_layer.groups()
     if part == "shortcut":
         is_torchvision = "layer2.0.downsample.0.weight" in tensors
         name = "downsample" if is_torchvision else "shortcut"

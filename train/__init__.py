@@ -1,7 +1,18 @@
-"""One run: a recipe, exact validation scores, the best model kept, a scored result."""
+"""One run: a recipe, an XLA step on any strategy, exact scores, a scored result."""
 
 from medmnist_tfds.train.metrics import TaskMetrics
+from medmnist_tfds.train.model import XLAModel
 from medmnist_tfds.train.recipe import PAPER, Recipe, override
 from medmnist_tfds.train.run import Result, fit
+from medmnist_tfds.train.strategy import choose_strategy
 
-__all__ = ["PAPER", "Recipe", "Result", "TaskMetrics", "fit", "override"]
+__all__ = [
+    "PAPER",
+    "Recipe",
+    "Result",
+    "TaskMetrics",
+    "XLAModel",
+    "choose_strategy",
+    "fit",
+    "override",
+]

@@ -1,43 +1,90 @@
-"""Callbacks of a run: keep the best model, write the history, show progress.
+"""Callbacks of a run: keep its state, stop it when it is lost, show progress.
 
 Each does one thing. None scores: `train.metrics` does, and stands before them.
 """
 
-import os
+import csv
+import math
+import pathlib
 import time
 
 import keras
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-from medmnist_tfds import files
+from medmnist_tfds import errors, files
+from medmnist_tfds.train import checkpoint
 
 
-class KeepBest(keras.callbacks.Callback):
-    """Saves the model of the epoch with the highest `val_auc`; the first one on ties.
+class KeepState(keras.callbacks.Callback):
+    """Keeps the epoch with the highest `val_auc`, the first on ties, and the state.
 
-    Unlike ModelCheckpoint it never leaves a half-written file under the final name.
+    After each epoch `state.npz` holds all that it takes to go on, and `history.csv` a
+    row for each epoch, counted from 1.
+
+    Args:
+      folder: the run's folder; None keeps nothing on disk (workers but the chief).
+      patience: stops after so many epochs without a better one; 0 never stops.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, folder: pathlib.Path | None, *, patience: int = 0):
         super().__init__()
-        self.path = path
+        self.folder, self.patience = folder, patience
+        self.history: list[dict] = []
+        self.best_epoch, self.best_auc, self.best_weights = 0, -math.inf, []
 
-    def on_train_begin(self, logs=None):
-        self.best, self.best_epoch = -float("inf"), 0
+    @property
+    def is_spent(self) -> bool:
+        """Whether patience is at its end."""
+        waited = len(self.history) - self.best_epoch
+        return bool(self.patience) and waited >= self.patience
+
+    def restore(self, path: pathlib.Path, model: keras.Model) -> None:
+        """Goes on from a state that an earlier process has left."""
+        self.best_weights, progress = checkpoint.restore(path, model)
+        self.history, self.best_epoch = progress["history"], progress["best_epoch"]
+        self.best_auc = self.history[self.best_epoch - 1]["val_auc"]
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs["val_auc"] > self.best:
-            with files.replacing(self.path) as temporary:
-                self.model.save(temporary)
-            self.best, self.best_epoch = logs["val_auc"], epoch + 1
+        self.history.append(
+            {"epoch": epoch + 1} | {k: float(v) for k, v in logs.items()}
+        )
+        if logs["val_auc"] > self.best_auc:
+            self.best_auc, self.best_epoch = logs["val_auc"], epoch + 1
+            self.best_weights = checkpoint.values(self.model.variables)
+        self.model.stop_training |= self.is_spent
+        if self.folder is None:
+            return
+        progress = {"history": self.history, "best_epoch": self.best_epoch}
+        checkpoint.save(
+            self.folder / "state.npz",
+            self.model,
+            best=self.best_weights,
+            progress=progress,
+        )
+        self.write_history()
+
+    def write_history(self) -> None:
+        with files.replacing(self.folder / "history.csv") as temporary:
+            with temporary.open("w", newline="") as file:
+                writer = csv.DictWriter(file, self.history[0])
+                writer.writeheader()
+                writer.writerows(self.history)
 
 
-class History(keras.callbacks.CSVLogger):
-    """One CSV row per epoch, counted from 1 as the progress shows it."""
+class StopAtNonFiniteLoss(keras.callbacks.Callback):
+    """Ends `fit` with an error that says where the loss was lost and what to try."""
 
-    def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch + 1, logs)
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise errors.MedMNISTError(
+                f"The loss is {logs['loss']} in epoch {self.epoch}, step {batch + 1}. "
+                "Expected a finite number: training has diverged. Try a smaller "
+                "learning_rate, or precision=float32."
+            )
 
 
 class Progress(keras.callbacks.Callback):
@@ -47,29 +94,29 @@ class Progress(keras.callbacks.Callback):
         self,
         console: rich_console.Console,
         *,
-        best: KeepBest,
+        state: KeepState,
         epochs: int,
         steps: int,
         batch: int,
         clock=time.monotonic,
     ):
         super().__init__()
-        self.console, self.clock, self.best = console, clock, best
+        self.console, self.clock, self.state = console, clock, state
         self.epochs, self.steps, self.batch = epochs, steps, batch
 
     def on_train_begin(self, logs=None):
-        self.epochs_done = 0
         self.bar = rich_progress.Progress(
             rich_progress.TextColumn("{task.description}"),
             rich_progress.BarColumn(),
             rich_progress.MofNCompleteColumn(),
-            rich_progress.TextColumn("epochs"),
             rich_progress.TimeRemainingColumn(),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task("training", total=self.epochs)
+        total = self.steps * self.epochs
+        done = self.steps * len(self.state.history)
+        self.task = self.bar.add_task("training steps", total=total, completed=done)
         self.bar.start()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -77,18 +124,17 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.trained = self.clock()  # before validation: images/s is of training
-        self.bar.advance(self.task, 1 / self.steps)
+        self.bar.advance(self.task)
 
     def on_epoch_end(self, epoch, logs=None):
         rate = self.steps * self.batch / max(self.trained - self.started, 1e-9)
-        mark = "  [green]best[/]" if self.best.best_epoch == epoch + 1 else ""
-        self.bar.console.print(
+        mark = "  [green]best[/]" if self.state.best_epoch == epoch + 1 else ""
+        self.console.print(
             f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs['loss']:.4f}  "
             f"val AUC {logs['val_auc']:.3f}  val ACC {logs['val_acc']:.3f}  "
             f"{rate:,.0f} images/s{mark}",
             highlight=False,
         )
-        self.epochs_done = epoch + 1
 
     def close(self) -> None:
         """Takes the bar away; Keras says nothing to callbacks after an interrupt."""

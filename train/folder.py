@@ -9,6 +9,9 @@ import pathlib
 import platform
 from importlib import metadata
 
+import filelock
+import tensorflow as tf
+
 from medmnist_tfds import errors, files
 
 _PACKAGES = (
@@ -25,34 +28,37 @@ def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | N
     """Makes the folder for the run that `config` describes.
 
     Returns:
-      The folder, and the result that stands there if this run has been finished.
+      The folder, and the result that stands there if this run has been finished. Of a
+      run that was not, the state stays and the results go.
 
     Raises:
       MedMNISTError: the folder holds something else.
     """
     folder = pathlib.Path(path)
-    known = folder / "config.json"
-    if known.exists():
-        found = json.loads(known.read_text(encoding="utf-8"))["run"]
-        if found != config:
-            differing = [k for k in config if found.get(k) != config[k]]
-            raise errors.MedMNISTError(
-                f"{folder} holds another run: its {', '.join(differing)} differ. "
-                "Expected an empty folder or the same run. Choose another --out, or "
-                "delete the folder."
-            )
-        result = folder / "result.json"
-        if result.exists():
-            finished = json.loads(result.read_text(encoding="utf-8"))
-            if not finished["interrupted"]:
-                return folder, finished
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    found = _read(folder / "config.json").get("run")
+    if (
+        found is None
+        and folder.exists()
+        and (folder.is_file() or any(folder.iterdir()))
+    ):
         raise errors.MedMNISTError(
             f"{folder} is not empty and holds no run. Expected an empty folder or one "
             "that is not there yet. Choose another --out."
         )
+    if found is not None and found != config:
+        raise errors.MedMNISTError(
+            f"{folder} holds another run: {'; '.join(_differences(found, config))}. "
+            "Expected an empty folder or the same run. Choose another --out, or delete "
+            "the folder."
+        )
+    result = _read(folder / "result.json")
+    if result and not result["interrupted"]:
+        return folder, result
+    for pattern in ("result.json", "curves.png", "*_[[]AUC[]]*@*.csv"):
+        for stale in folder.glob(pattern):
+            stale.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(known, {"run": config, "environment": environment()})
+    write_json(folder / "config.json", {"run": config, "environment": environment()})
     if config["phantom"]:
         (folder / "PHANTOM.txt").write_text(
             "These results come from synthetic images. They say nothing about the real "
@@ -61,16 +67,58 @@ def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | N
     return folder, None
 
 
+def lock(path: str | os.PathLike):
+    """A context manager: meanwhile no second run writes into the folder."""
+    folder = pathlib.Path(path)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        return held.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise errors.MedMNISTError(
+            f"Another process is at work in {folder}. Expected a folder of its own for "
+            "each run. Wait for it, or choose another --out."
+        ) from error
+
+
 def environment() -> dict:
-    """Versions and machine: what a repetition may have to match."""
+    """Versions, machine and devices: what a repetition may have to match."""
     return {
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
+        "devices": [device.name for device in tf.config.list_logical_devices()],
     }
 
 
 def write_json(path: pathlib.Path, content: dict) -> None:
     with files.replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(path: pathlib.Path) -> dict:
+    """The JSON object in a file; empty where there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _differences(found: dict, wanted: dict) -> list[str]:
+    """`epochs is 100, not 20`, for each field that differs."""
+    found = {**found, **found.get("recipe", {})}
+    wanted = {**wanted, **wanted["recipe"]}
+    return [
+        f"its {name} is {found.get(name)}, not {value}"
+        for name, value in wanted.items()
+        if name != "recipe" and found.get(name) != value
+    ]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # tensorflow may be tensorflow-cpu
+        return None

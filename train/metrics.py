@@ -17,10 +17,14 @@ class Scorer:
 
     Args:
       data: a `pipeline.Split`, or a finite dataset of (images, labels) or (images,
-        labels, weights) batches. Examples of weight 0 are padding and do not count.
+        labels, weights) batches, which is kept in memory. Examples of weight 0 are
+        padding and do not count.
       task: a `catalog.Task` or its value.
       from_logits: the model ends without softmax or sigmoid.
       batch_size: for a `pipeline.Split`; a dataset is already batched.
+
+    Raises:
+      MedMNISTError: data of another form.
     """
 
     def __init__(
@@ -31,57 +35,82 @@ class Scorer:
         from_logits: bool = False,
         batch_size: int = 128,
     ):
+        self.task, self.from_logits = catalog.Task(task), from_logits
         if isinstance(data, pipeline.Split):
             data = data.eval_batches(batch_size)
-        is_dataset = isinstance(data, tf.data.Dataset)
-        if not is_dataset or data.cardinality() == tf.data.INFINITE_CARDINALITY:
-            raise errors.MedMNISTError(
-                f"The data to score are {data!r}. Expected a pipeline.Split, or a "
-                "finite, batched tf.data.Dataset of (images, labels)."
-            )
-        self.task, self.from_logits = catalog.Task(task), from_logits
+        else:
+            _check_form(data)
+            # Labels are read once: a shuffled dataset must not change its order after.
+            data = data.cache()
         self._read(data)
 
     def _read(self, data: tf.data.Dataset) -> None:
         without_images = data.map(lambda x, y, w=None: (y,) if w is None else (y, w))
         batches = list(without_images.as_numpy_iterator())
+        if not batches:
+            raise errors.MedMNISTError(
+                "The dataset to score is empty. Expected at least one batch."
+            )
         # Batches of one size: several replicas cannot share a ragged last batch.
         size = max(len(labels) for labels, *_ in batches)
-        is_real = []
-        for labels, *weights in batches:
-            real = np.zeros(size, bool)
-            real[: len(labels)] = weights[0] > 0 if weights else True
-            is_real.append(real)
-        self._is_real = np.concatenate(is_real)
-        own = np.concatenate([np.arange(size) < len(labels) for labels, *_ in batches])
-        self.labels = np.concatenate([b[0] for b in batches])[self._is_real[own]]
+        is_real, labels = [], []
+        for batch, *weights in batches:
+            counts = weights[0] > 0 if weights else np.ones(len(batch), bool)
+            is_real.append(np.pad(counts, (0, size - len(batch))))
+            labels.append(batch[counts])
+        self.labels, self._is_real = np.concatenate(labels), np.concatenate(is_real)
 
         def fill_up(images, *_):
-            rows = tf.minimum(tf.range(size), tf.shape(images)[0] - 1)
-            return tf.gather(images, rows)
+            rows = tf.minimum(
+                tf.range(size), tf.shape(tf.nest.flatten(images)[0])[0] - 1
+            )
+            images = tf.nest.map_structure(lambda part: tf.gather(part, rows), images)
+            return (images,)  # a bare pair of inputs would be taken for (x, y)
 
         self._images = data.map(fill_up).prefetch(tf.data.AUTOTUNE)
 
     def predict(self, model: keras.Model) -> np.ndarray:
         """Probabilities float64 (examples, classes), in the data's order."""
-        output = np.asarray(model.predict(self._images, verbose=0))
-        output = output.reshape(len(output), -1)[self._is_real]
+        output = model.predict(self._images, verbose=0)
+        if not isinstance(output, np.ndarray) or output.ndim not in (1, 2):
+            found = getattr(output, "shape", type(output).__name__)
+            raise errors.MedMNISTError(
+                f"The model's output is {found}. Expected one array (examples, "
+                "classes). Score a model of that one output."
+            )
+        # float64 before any sum: a bfloat16 softmax adds up to 1 within 0.012 only.
+        output = output.reshape(len(output), -1)[self._is_real].astype(np.float64)
         if self.from_logits:
             return heads.probabilities(output, self.task)
         is_softmax = self.task is not catalog.Task.MULTILABEL and output.shape[1] > 1
-        is_valid = (output >= 0).all() and (output <= 1).all()
-        if is_softmax:  # 0.01: float16 sums of many classes are that far from 1
-            is_valid = is_valid and (abs(output.sum(axis=1) - 1) < 0.01).all()
-        if not is_valid:
+        sums = output.sum(axis=1) if is_softmax else np.ones(1)
+        if output.min() < 0 or output.max() > 1 or abs(sums - 1).max() > 0.01:
             raise errors.MedMNISTError(
-                f"The model's outputs lie between {output.min():.3g} and "
-                f"{output.max():.3g} and are no probabilities. Expected softmax or "
-                "sigmoid outputs. Give from_logits=True for a model without them."
+                f"The model's outputs are no probabilities: they lie between "
+                f"{output.min():.3g} and {output.max():.3g}, their sums between "
+                f"{sums.min():.3g} and {sums.max():.3g}. Expected softmax or sigmoid "
+                "outputs. Give from_logits=True for a model without them."
             )
-        return output.astype(np.float64)
+        return output
 
     def score(self, model: keras.Model) -> scoring.Scores:
         return scoring.score(self.labels, self.predict(model), task=self.task)
+
+
+def _check_form(data) -> None:
+    """Refuses what is not a finite dataset of batches (images, labels[, weights])."""
+    is_dataset = isinstance(data, tf.data.Dataset)
+    if is_dataset and data.cardinality() != tf.data.INFINITE_CARDINALITY:
+        form = data.element_spec
+        if isinstance(form, tuple) and len(form) in (2, 3):
+            parts = tf.nest.flatten(form)
+            if all(part.shape.rank is None or part.shape.rank >= 1 for part in parts):
+                return
+    raise errors.MedMNISTError(
+        f"The data to score are {data!r}. Expected a pipeline.Split, or a finite, "
+        "batched tf.data.Dataset of (images, labels): load it with as_supervised=True, "
+        "and batch it."
+    )
 
 
 class TaskMetrics(keras.callbacks.Callback):
@@ -95,8 +124,8 @@ class TaskMetrics(keras.callbacks.Callback):
       auc, acc: names under which the scores appear in the logs.
 
     Raises:
-      MedMNISTError: at the first epoch's end, where outputs are no probabilities, or
-        the split cannot be scored (as `scoring.score` says).
+      MedMNISTError: data of another form; at the first epoch's end, outputs that are no
+        probabilities, or a split that cannot be scored (as `scoring.score` says).
     """
 
     def __init__(

@@ -48,6 +48,10 @@ class XLAModel(keras.Model):
         config = super().get_compile_config()
         return config and config | {"jit_compile": self._jit_wish}
 
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         if not self.optimizer.built:

@@ -5,8 +5,16 @@ Never trains, and never depends on the dataset or the machine.
 
 import dataclasses
 import difflib
+import math
 
 from medmnist_tfds import errors, models
+
+_CHOICES = {
+    "model": tuple(models.NETWORKS),
+    "resolution": (28, 224),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "xla": ("auto", "on", "off"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,7 +22,7 @@ class Recipe:
     """Settings of one training run.
 
     The optimizer is SGD with momentum and no schedule; the epoch with the best
-    validation AUC is kept.
+    validation AUC is kept. Nothing here changes with the number of replicas.
     """
 
     model: str = "resnet18"
@@ -23,20 +31,34 @@ class Recipe:
     batch_size: int = 128  # images per step, over all replicas
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    patience: int = 0  # epochs without a better one after which to stop; 0: never
+    precision: str = "float32"  # Keras' name of the dtype policy
+    xla: str = "auto"  # auto: on for GPU and TPU
+    deterministic: bool = False  # bit-equal runs; without XLA
 
     def __post_init__(self):
-        if self.model not in models.__all__:
-            raise errors.MedMNISTError(
-                f"There is no model {self.model!r}. Expected one of "
-                f"{', '.join(models.__all__)}."
-            )
+        for field, choices in _CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise errors.MedMNISTError(
+                    f"{field} is {getattr(self, field)!r}. Expected one of "
+                    f"{', '.join(map(str, choices))}."
+                )
         for field in ("epochs", "batch_size", "learning_rate"):
             value = getattr(self, field)
-            if value <= 0:
+            if not (value > 0 and math.isfinite(value)):
                 raise errors.MedMNISTError(
                     f"{field} is {value}. Expected a positive number. "
                     "Leave it out for the paper's value."
                 )
+        if not 0 <= self.momentum < 1:
+            raise errors.MedMNISTError(
+                f"momentum is {self.momentum}. Expected 0 or more, and less than 1."
+            )
+        if self.deterministic and self.xla == "on":
+            raise errors.MedMNISTError(
+                "deterministic and xla=on exclude each other in Keras. Expected one of "
+                "them. Leave xla at auto: it is off in a deterministic run."
+            )
 
 
 PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
@@ -59,10 +81,16 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
                 f"{', '.join(types)}. Did you mean {near[0]!r}?"
             )
         try:
-            changes[name] = types[name](text)
-        except ValueError as error:
+            parse = _parse_bool if types[name] is bool else types[name]
+            changes[name] = parse(text)
+        except (ValueError, KeyError) as error:
             raise errors.MedMNISTError(
                 f"{setting!r} gives {name} the value {text!r}. Expected "
                 f"{types[name].__name__}, e.g. {name}={getattr(recipe, name)}."
             ) from error
     return dataclasses.replace(recipe, **changes)
+
+
+def _parse_bool(text: str) -> bool:
+    """bool("False") is True: the words are read instead."""
+    return {"true": True, "false": False}[text.lower()]

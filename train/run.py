@@ -4,16 +4,29 @@ Validation chooses the epoch; the test split is read once, after that. Never tou
 another run's folder.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 
 import keras
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from rich import console as rich_console
 
-from medmnist_tfds import catalog, models, pipeline, predictions, scoring
+from medmnist_tfds import (
+    builders,
+    catalog,
+    errors,
+    files,
+    models,
+    pipeline,
+    predictions,
+    scoring,
+)
+from medmnist_tfds.models import normalization
 from medmnist_tfds.train import callbacks, curves, folder, heads, metrics
+from medmnist_tfds.train import model as xla
 from medmnist_tfds.train import recipe as recipes
 
 
@@ -35,14 +48,16 @@ def fit(
     seed: int = 0,
     out: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     console: rich_console.Console | None = None,
 ) -> Result:
     """Trains a network on one dataset and scores it on its three splits.
 
     The folder then holds config.json, history.csv, model.keras (the epoch with the
-    best validation AUC), three standard prediction files, result.json and curves.png.
-    A run that stands finished in its folder is not run again. An interrupt (Ctrl-C)
-    ends training; the best epoch so far is scored.
+    best validation AUC), three standard prediction files, result.json, curves.png and
+    TensorBoard's logs. A run that was killed goes on after its last whole epoch when it
+    is started again; one that stands finished in its folder is not run again. An
+    interrupt (Ctrl-C) ends training; the best epoch so far is scored.
 
     Args:
       dataset: as `tfds.load` takes it: `breast`, `medmnist_phantom/breast`.
@@ -50,44 +65,83 @@ def fit(
       seed: decides initial weights and the order of images.
       out: the run's folder; `runs/<dataset>_<model>_seed<seed>` if not given.
       data_dir: TFDS's folder of prepared data.
+      strategy: the devices; the default strategy if not given.
       console: where progress goes; standard output if not given.
 
     Raises:
-      MedMNISTError: no such dataset, data that cannot be had, a folder of another run.
+      MedMNISTError: no such dataset, data that cannot be had, a folder of another run,
+        a loss that is not finite.
       KeyboardInterrupt: interrupted before the first epoch ended.
     """
     console = console or rich_console.Console()
-    variant = catalog.parse(dataset)
+    variant = check(dataset, seed=seed)
+    builders.warn_of(variant)
     config = {
         "dataset": variant.tfds_name,
         "phantom": variant.phantom,
         "seed": seed,
         "recipe": dataclasses.asdict(recipe),
     }
-    path, finished = folder.claim(out or default_folder(variant, recipe, seed), config)
-    if finished:
-        console.print(
-            f"{path} holds this run already, finished: not run again.", soft_wrap=True
+    out = out or default_folder(variant, recipe, seed)
+    with folder.lock(out):
+        return _run(variant, recipe, config, out, data_dir, strategy, console)
+
+
+def check(dataset: str, *, seed: int) -> catalog.Variant:
+    """What can be known to fail before any data are prepared."""
+    variant = catalog.parse(dataset)
+    if variant.size != 28:
+        raise errors.MedMNISTError(
+            f"{dataset} has images of {variant.size} pixels. Expected 28, what the "
+            f"networks take. Train {variant.dataset.name}, with resolution=224 for "
+            "the larger networks."
         )
+    if not 0 <= seed < 2**32:
+        raise errors.MedMNISTError(
+            f"The seed is {seed}. Expected a whole number from 0 to {2**32 - 1}."
+        )
+    return variant
+
+
+def _run(variant, recipe, config, out, data_dir, strategy, console) -> Result:
+    seed = config["seed"]
+    path, finished = folder.claim(out, config)
+    if finished:
+        _say(console, f"{path} holds this run already, finished: not run again.")
         return _result(path, finished)
     builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
     builder.download_and_prepare()
     splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
     keras.utils.set_random_seed(seed)
-    model = build(variant, recipe)
-    result = config | _train(model, splits, recipe, config, path, console)
-    best_model = keras.models.load_model(path / "model.keras")
-    result["scores"] = {
-        name: _score(best_model, split, variant, path, recipe, seed)
-        for name, split in splits.items()
+    if recipe.deterministic:
+        tf.config.experimental.enable_op_determinism()
+        _say(console, "Deterministic: two runs give equal bits. XLA is off.")
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = build(variant, recipe)
+        state = callbacks.KeepState(path, patience=recipe.patience)
+        if (path / "state.npz").exists():
+            state.restore(path / "state.npz", model)
+            _say(console, f"Going on after epoch {len(state.history)}, from {path}.")
+        interrupted = _train(model, splits, state, recipe, seed, variant, console)
+        kept = save_best(model, state.best_weights, path / "model.keras")
+    result = config | {
+        "scores": {
+            name: _score(kept, split, variant, path, recipe, seed)
+            for name, split in splits.items()
+        },
+        "epochs": len(state.history),
+        "best_epoch": state.best_epoch,
+        "interrupted": interrupted,
     }
     curves.draw(
         path / "history.csv",
         path / "curves.png",
         title=f"{variant.title}, {model.name}, seed {seed}",
-        best_epoch=result["best_epoch"],
+        best_epoch=state.best_epoch,
     )
-    folder.write_json(path / "result.json", result)  # last: it marks the run finished
+    folder.write_json(path / "result.json", result)  # it marks the run finished
+    if not interrupted:
+        (path / "state.npz").unlink()
     return _result(path, result)
 
 
@@ -101,62 +155,83 @@ def default_folder(
     return pathlib.Path("runs", f"{data}_{recipe.model}-{recipe.resolution}_seed{seed}")
 
 
-def build(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
+def build(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:
     """The recipe's network for a dataset, compiled."""
-    network = getattr(models, recipe.model)
-    dataset = variant.dataset
-    model = network(dataset.num_labels, dataset.channels, recipe.resolution)
-    optimizer = keras.optimizers.SGD(recipe.learning_rate, recipe.momentum)
-    model.compile(optimizer, heads.loss(dataset.task))
+    dataset, policy = variant.dataset, keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        network = models.NETWORKS[recipe.model]
+        model = network(dataset.num_labels, dataset.channels, recipe.resolution)
+        model = xla.XLAModel.from_functional(model)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    is_on = {"auto": "auto", "on": True, "off": False}[recipe.xla]
+    model.compile(
+        keras.optimizers.SGD(recipe.learning_rate, recipe.momentum),
+        heads.loss(dataset.task),
+        jit_compile=False if recipe.deterministic else is_on,
+    )
     return model
 
 
-def _train(model, splits, recipe, config, path, console) -> dict:
-    """Trains until the recipe's end or an interrupt; says what it came to."""
-    task = catalog.parse(config["dataset"]).dataset.task
-    steps = splits["train"].steps(recipe.batch_size)
-    best = callbacks.KeepBest(path / "model.keras")
+def save_best(model: keras.Model, weights: list, path: pathlib.Path) -> keras.Model:
+    """Saves the model with the best epoch's weights, and returns it."""
+    for variable, value in zip(model.variables, weights, strict=True):
+        variable.assign(value)
+    kept = keras.Model(model.input, model.output, name=model.name)
+    with files.replacing(path) as temporary:
+        normalization.without_fused(kept).save(temporary)
+    return kept
+
+
+def _train(model, splits, state, recipe, seed, variant, console) -> bool:
+    """Trains to the recipe's end; returns whether an interrupt came before."""
+    train, done = splits["train"], len(state.history)
+    steps = train.steps(recipe.batch_size)
+    if state.is_spent:
+        return False
     progress = callbacks.Progress(
-        console, best=best, epochs=recipe.epochs, steps=steps, batch=recipe.batch_size
+        console, state=state, epochs=recipe.epochs, steps=steps, batch=recipe.batch_size
     )
-    counter = callbacks.History(path / "history.csv")
-    interrupted = False
     try:
         model.fit(
-            splits["train"].train_batches(recipe.batch_size, seed=config["seed"]),
+            train.train_batches(recipe.batch_size, seed=seed, first_step=done * steps),
             steps_per_epoch=steps,
+            initial_epoch=done,
             epochs=recipe.epochs,
             shuffle=False,  # the pipeline has shuffled
             verbose=0,
             callbacks=[
+                callbacks.StopAtNonFiniteLoss(),
                 metrics.TaskMetrics(
                     splits["val"],
-                    task=task,
+                    task=variant.dataset.task,
                     from_logits=True,
                     batch_size=recipe.batch_size,
                 ),
-                best,
-                counter,
+                keras.callbacks.TensorBoard(
+                    state.folder / "tensorboard", write_graph=False
+                ),
+                state,
                 progress,
             ],
         )
     except KeyboardInterrupt:
-        if not best.best_epoch:
+        if not state.best_epoch:
             raise
-        interrupted = True
-        console.print(
-            f"Interrupted: scoring the best epoch so far ({best.best_epoch}). "
+        _say(
+            console,
+            f"Interrupted: scoring the best epoch so far ({state.best_epoch}). "
             "Press Ctrl-C again to leave without scores.",
-            soft_wrap=True,
         )
+        return True
     finally:
         progress.close()
-        counter.on_train_end()
-    return {
-        "epochs": progress.epochs_done,
-        "best_epoch": best.best_epoch,
-        "interrupted": interrupted,
-    }
+    return False
+
+
+def _say(console: rich_console.Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:

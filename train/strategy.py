@@ -36,7 +36,7 @@ def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
         "multi-worker": _multi_worker,
         "tpu": _tpu,
     }[name]()
-    print(f"Strategy {type(strategy).__name__}: {what}.", flush=True)
+    print(f"Devices: {what}.", flush=True)
     return strategy
 
 
@@ -49,18 +49,16 @@ def _auto():
 
 
 def _single():
-    gpus = tf.config.list_logical_devices("GPU")
-    device = gpus[0] if gpus else tf.config.list_logical_devices("CPU")[0]
-    kind, number = device.device_type, device.name.rsplit(":", 1)[-1]
-    strategy = tf.distribute.OneDeviceStrategy(f"{kind}:{number}")
-    return strategy, f"one {kind}"
+    # The default strategy: TensorFlow takes the first GPU by itself.
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    return tf.distribute.get_strategy(), f"one {kind}"
 
 
 def _mirrored():
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     count = len(tf.config.list_logical_devices(kind))
     devices = [f"{kind}:{number}" for number in range(count)]
-    return tf.distribute.MirroredStrategy(devices), f"{count} replica(s) on {kind}"
+    return tf.distribute.MirroredStrategy(devices), f"mirrored on {count} {kind}(s)"
 
 
 def _multi_worker():

@@ -4,9 +4,6 @@ Never changes a pixel, a label or the order; never knows a number that is not in
 catalog.
 """
 
-import functools
-import warnings
-
 import tensorflow_datasets as tfds
 
 from medmnist_tfds import archive, builders, catalog
@@ -54,20 +51,17 @@ class Builder(builders.MedMNISTBuilder):
         return catalog.parse(f"medmnist/{self.builder_config.name}:{self.version}")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        dataset = self.variant.dataset
-        if dataset.caution:
-            _warn_once(dataset.caution)
+        builders.warn_of(self.variant)
         return super()._info()
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         source = archive.Archive(self.variant, folder=_manual_dir(dl_manager))
-        # TFDS adds these up to the `download_size` that it shows.
-        dl_manager._recorded_url_infos[self.variant.file.url] = (
-            tfds.core.download.checksums.UrlInfo(
-                size=tfds.core.utils.Size(source.path.stat().st_size),
-                checksum=self.variant.file.md5,
-                filename=source.path.name,
-            )
+        # TFDS adds these up to the `download_size` that it shows; not worth an error.
+        recorded = getattr(dl_manager, "_recorded_url_infos", {})
+        recorded[self.variant.file.url] = tfds.core.download.checksums.UrlInfo(
+            size=tfds.core.utils.Size(source.path.stat().st_size),
+            checksum=self.variant.file.md5,
+            filename=source.path.name,
         )
         return {
             split: self._generate_examples(source, split) for split in catalog.SPLITS
@@ -81,13 +75,8 @@ class Builder(builders.MedMNISTBuilder):
         )
 
 
-@functools.cache
-def _warn_once(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=2)
-
-
 def _manual_dir(dl_manager: tfds.download.DownloadManager):
     try:
         return dl_manager.manual_dir
-    except AssertionError:  # TFDS's way to say that the folder is absent or empty
-        return None
+    except AssertionError:  # absent or empty: the error that follows shall name it
+        return getattr(dl_manager, "_manual_dir", None)

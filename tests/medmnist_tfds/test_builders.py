@@ -1,6 +1,7 @@
 """The builders as users meet them: through `tfds.load` and its relatives."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import warnings
@@ -11,9 +12,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-import medmnist_tfds  # noqa: F401
-from medmnist_tfds import catalog
-from medmnist_tfds.medmnist import medmnist_dataset_builder
+import medmnist_tfds
+from medmnist_tfds import builders, catalog
 from medmnist_tfds.medmnist_phantom import images
 from medmnist_tfds.medmnist_phantom import medmnist_phantom_dataset_builder as phantoms
 
@@ -132,7 +132,7 @@ def test_sizes_above_28_are_of_release_3_only():
 
 
 def test_derma_warns_of_licence_and_leakage_exactly_once():
-    medmnist_dataset_builder._warn_once.cache_clear()
+    builders._warn_once.cache_clear()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(2):
@@ -142,6 +142,19 @@ def test_derma_warns_of_licence_and_leakage_exactly_once():
     assert "no commercial use" in told[0] and "Scientific Data 12:196" in told[0]
     assert info.metadata["caution"] == told[0]
     assert info.redistribution_info.license == "CC BY-NC 4.0"
+
+
+def test_checksums_are_those_of_the_catalog():
+    folder = pathlib.Path(medmnist_tfds.__file__).parent / "medmnist"
+    lines = (folder / "checksums.tsv").read_text().splitlines()
+    known = {
+        f"{file.url}\t{file.bytes}\t{file.sha256}\t{file.name}"
+        for dataset in catalog.DATASETS.values()
+        for release in dataset.releases.values()
+        for file in release.files.values()
+        if file.sha256
+    }
+    assert set(lines) == known and len(lines) == len(known)
 
 
 @pytest.mark.parametrize("name", ["breast", "retina"])

@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
-from medmnist_tfds import pipeline
+from medmnist_tfds import errors, pipeline
 
 
 @pytest.fixture(params=["in memory", "streamed"])
@@ -65,6 +66,38 @@ def test_training_goes_on_at_any_step(phantom, limit):
     whole = rows(split.train_batches(48, seed=2).take(12))
     rest = rows(split.train_batches(48, seed=2, first_step=7).take(5))
     assert rest == whole[7 * 48 :]
+
+
+def test_the_order_does_not_depend_on_tensorflows_global_seed(phantom, limit):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
+    found = []
+    for seed in (1, 2):
+        tf.random.set_seed(seed)
+        found.append(rows(split.train_batches(32, seed=5).take(9)))
+    assert found[0] == found[1]
+
+
+def test_rows_are_read_in_the_order_asked_for(phantom, limit):
+    split = pipeline.Split(phantom("oct"), "val", memory_limit=limit)
+    index = np.array([150, 3, 7])
+    whole = pipeline.Split(phantom("oct"), "val").images
+    np.testing.assert_array_equal(split.rows(index), whole[index])
+
+
+def test_images_beyond_the_limit_are_not_read_into_memory(phantom):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=0)
+    with pytest.raises(errors.MedMNISTError, match="156,800 bytes, more than"):
+        _ = split.images
+
+
+def test_data_that_cannot_be_read_are_refused(tmp_path):
+    name = "medmnist_phantom/breast"
+    with pytest.raises(errors.MedMNISTError, match="Call builder.download_and_prepare"):
+        pipeline.Split(tfds.builder(name, data_dir=tmp_path), "train")
+    random = tfds.builder(name, data_dir=tmp_path, file_format="array_record")
+    random.download_and_prepare()
+    with pytest.raises(errors.MedMNISTError, match="with another data_dir"):
+        pipeline.Split(random, "train")
 
 
 def test_a_batch_may_be_larger_than_the_split(phantom, limit):

@@ -1,25 +1,29 @@
-"""ResNet-18 has the official size, PyTorch's padding and float32 logits."""
+"""ResNets have the official size, PyTorch's padding and float32 logits."""
 
 import keras
 import numpy as np
 import pytest
 
-from medmnist_tfds.models import resnet18
+from medmnist_tfds.models import resnet18, resnet50
 
 
 @pytest.mark.parametrize(
-    ("channels", "classes", "resolution", "parameters"),
+    ("network", "channels", "classes", "resolution", "parameters"),
     [
-        (1, 2, 28, 11_168_706),
-        (3, 7, 28, 11_172_423),
-        (1, 14, 28, 11_174_862),
-        (3, 7, 224, 11_180_103),
+        (resnet18, 1, 2, 28, 11_168_706),
+        (resnet18, 3, 7, 28, 11_172_423),
+        (resnet18, 1, 14, 28, 11_174_862),
+        (resnet18, 3, 7, 224, 11_180_103),
+        (resnet50, 1, 2, 28, 23_503_298),
+        (resnet50, 3, 7, 28, 23_514_695),
+        (resnet50, 1, 14, 28, 23_527_886),
+        (resnet50, 3, 7, 224, 23_522_375),
     ],
 )
-def test_resnet18_has_the_official_number_of_parameters(
-    channels, classes, resolution, parameters
+def test_networks_have_the_official_number_of_parameters(
+    network, channels, classes, resolution, parameters
 ):
-    model = resnet18(classes, channels, resolution)
+    model = network(classes, channels, resolution)
     assert sum(w.numpy().size for w in model.trainable_weights) == parameters
     assert model.input_shape == (None, 28, 28, channels)
     assert model.output_shape == (None, classes)
@@ -33,19 +37,48 @@ def test_bytes_and_floats_give_the_same_logits():
     assert one.dtype == np.float32
 
 
-def test_stages_halve_the_picture_as_the_official_network_does():
-    model = resnet18(2, 1)
+@pytest.mark.parametrize(("network", "width"), [(resnet18, 1), (resnet50, 4)])
+@pytest.mark.parametrize(
+    ("resolution", "sizes"), [(28, (28, 14, 7, 4)), (224, (56, 28, 14, 7))]
+)
+def test_stages_halve_the_picture_as_the_official_network_does(
+    network, width, resolution, sizes
+):
+    model = network(2, 1, resolution)
     shapes = [
-        model.get_layer(f"layer{stage}_1_relu").output.shape for stage in range(1, 5)
+        model.get_layer(f"layer{stage}_1_relu").output.shape[1:]
+        for stage in range(1, 5)
     ]
-    assert [shape[1:] for shape in shapes] == [
-        (28, 28, 64), (14, 14, 128), (7, 7, 256), (4, 4, 512)
-    ]  # fmt: skip
+    assert shapes == [
+        (size, size, 64 * 2**stage * width) for stage, size in enumerate(sizes)
+    ]
 
 
-def test_strided_convolutions_are_padded_on_all_four_sides():
+def test_the_stride_of_a_bottleneck_is_in_its_3x3_convolution():
+    model = resnet50(2, 1)
+    for stage, stride in enumerate((1, 2, 2, 2), 1):
+        layers = [
+            model.get_layer(f"layer{stage}_{block}_{part}_conv")
+            for block, part in ((0, 1), (0, 2), (0, 3), (0, "shortcut"), (1, 2))
+        ]
+        assert [(layer.kernel_size[0], layer.strides[0]) for layer in layers] == [
+            (1, 1), (3, stride), (1, 1), (1, stride), (3, 1)
+        ]  # fmt: skip
+
+
+def test_at_224_an_image_is_enlarged_by_repeating_each_pixel_eight_times():
+    model = resnet50(2, 1, 224)
+    enlarged = keras.Model(model.input, model.get_layer("enlarge").output)
+    image = np.arange(784, dtype=np.float32).reshape(1, 28, 28, 1) % 256
+    found = keras.ops.convert_to_numpy(enlarged(image))[0, :, :, 0]
+    expected = np.kron(image[0, :, :, 0] / 127.5 - 1, np.ones((8, 8)))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("network", "part"), [(resnet18, 1), (resnet50, 2)])
+def test_strided_convolutions_are_padded_on_all_four_sides(network, part):
     # Even sizes tell: "same" padding would be (0, 1), PyTorch's padding=1 is (1, 1).
-    layer = resnet18(2, 1).get_layer("layer2_0_1_pad")
+    layer = network(2, 1).get_layer(f"layer2_0_{part}_pad")
     assert layer.padding == ((1, 1), (1, 1))
     assert layer.output.shape[1:3] == (30, 30)
 
@@ -59,17 +92,19 @@ def test_weights_start_as_pytorchs_defaults():
     assert 0 < abs(bias).max() <= 512**-0.5
 
 
-def test_logits_are_float32_under_mixed_precision():
+@pytest.mark.parametrize("network", [resnet18, resnet50])
+def test_logits_are_float32_under_mixed_precision(network):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = resnet18(3)
+        model = network(3)
     finally:
         keras.config.set_dtype_policy(before)
     assert model.output.dtype == "float32"
     assert model.get_layer("layer1_0_1_conv").compute_dtype == "bfloat16"
 
 
-def test_another_resolution_is_refused():
+@pytest.mark.parametrize("network", [resnet18, resnet50])
+def test_another_resolution_is_refused(network):
     with pytest.raises(ValueError, match="resolution is 64. Expected 28, or 224"):
-        resnet18(2, 1, 64)
+        network(2, 1, 64)

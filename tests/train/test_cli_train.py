@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from medmnist_tfds import predictions, scoring
+from medmnist_tfds.train import folder as run_folder
 from medmnist_tfds.train import heads
 
 
@@ -40,7 +41,7 @@ def test_the_run_folder_holds_everything(run):
     files = [name for name in names if not name.startswith("phantom-breastmnist_")]
     assert files == [
         "PHANTOM.txt", "config.json", "curves.png", "history.csv", "model.keras",
-        "result.json",
+        "result.json", "tensorboard",
     ]  # fmt: skip
     assert len(names) - len(files) == 3  # one prediction file per split
     config = json.loads((folder / "config.json").read_text())
@@ -92,14 +93,15 @@ def test_a_finished_run_is_not_run_again(run, data_dir):
     assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("what", ["another run", "other files"])
+@pytest.mark.parametrize("what", ["another run", "other files", "config.json"])
 def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
     folder, _, _ = run
-    if what == "other files":
+    if what != "another run":
         folder, expected = tmp_path, "is not empty and holds no run"
-        (folder / "thesis.tex").write_text("irreplaceable")
+        name = "config.json" if what == "config.json" else "thesis.tex"
+        (folder / name).write_text("[]")
     else:
-        expected = "holds another run: its recipe differ"
+        expected = "holds another run: its epochs is 1, not 2"
     done = subprocess.run(
         command("--epochs", 2, "--seed", 3, "--out", folder, data_dir=data_dir),
         capture_output=True,
@@ -107,8 +109,8 @@ def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
     )
     assert done.returncode == 1 and expected in done.stderr
     assert "Traceback" not in done.stderr
-    if what == "other files":
-        assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+    if what != "another run":
+        assert [path.name for path in folder.iterdir()] == [name]
 
 
 def interrupted(folder: pathlib.Path, data_dir, *, after) -> tuple[int, str]:
@@ -118,19 +120,24 @@ def interrupted(folder: pathlib.Path, data_dir, *, after) -> tuple[int, str]:
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # Started in the background, as CI may be, a process would ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not after() and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
-    return process.returncode, output
+    try:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
+    finally:
+        process.kill()
 
 
 def test_ctrl_c_ends_a_run_with_scores_of_what_it_has(data_dir, tmp_path):
     folder = tmp_path / "run"
     code, output = interrupted(
-        folder, data_dir, after=lambda: (folder / "model.keras").exists()
+        folder, data_dir, after=lambda: (folder / "history.csv").exists()
     )
     assert code == 130 and "Interrupted: scoring the best epoch" in output
     result = json.loads((folder / "result.json").read_text())
@@ -142,7 +149,44 @@ def test_ctrl_c_ends_a_run_with_scores_of_what_it_has(data_dir, tmp_path):
 def test_ctrl_c_before_the_first_epoch_leaves_no_result(data_dir, tmp_path):
     folder = tmp_path / "run"
     code, output = interrupted(
-        folder, data_dir, after=lambda: (folder / "history.csv").exists()
+        folder, data_dir, after=lambda: (folder / "tensorboard").exists()
     )
-    assert code == 130 and "before there was anything to score" in output
+    assert code == 130 and "left without scores" in output
     assert not (folder / "result.json").exists()
+
+
+def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(data_dir, tmp_path):
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    options = ["--epochs", 2, "--deterministic", "--out"]
+    subprocess.run(command(*options, whole, data_dir=data_dir), check=True)
+    killed = subprocess.Popen(command(*options, part, data_dir=data_dir))
+    while killed.poll() is None and not (part / "history.csv").exists():
+        time.sleep(0.05)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL and not (part / "result.json").exists()
+    again = subprocess.run(
+        command(*options, part, data_dir=data_dir), capture_output=True, text=True
+    )
+    assert again.returncode == 0 and "Going on after epoch 1" in again.stdout
+    for path in [*whole.glob("*.csv"), whole / "result.json"]:  # to the bit
+        assert (part / path.name).read_bytes() == path.read_bytes(), path.name
+    assert not (part / "state.npz").exists()
+
+
+def test_a_run_that_diverges_says_where_and_what_to_try(data_dir, tmp_path):
+    diverging = ["--set", "learning_rate=1e30", "--out", tmp_path / "run"]
+    done = subprocess.run(
+        command(*diverging, data_dir=data_dir), capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "in epoch 1, step" in done.stderr and "smaller learning_rate" in done.stderr
+
+
+def test_two_runs_in_one_folder_at_a_time_are_refused(data_dir, tmp_path):
+    with run_folder.lock(tmp_path / "run"):
+        done = subprocess.run(
+            command("--out", tmp_path / "run", data_dir=data_dir),
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 1 and "Another process is at work" in done.stderr

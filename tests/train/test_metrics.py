@@ -14,7 +14,8 @@ import tensorflow as tf
 from sklearn import metrics as sklearn_metrics
 
 from medmnist_tfds import catalog, errors, pipeline
-from medmnist_tfds.train import TaskMetrics
+from medmnist_tfds.train import TaskMetrics, heads
+from medmnist_tfds.train.metrics import Scorer
 
 
 def classifier(name: str, *, activation: str | None = None, units: int | None = None):
@@ -123,10 +124,18 @@ def test_logits_and_a_single_sigmoid_are_understood(phantom):
     logits = TaskMetrics(split, task="binary-class", from_logits=True)
     model = classifier("breast", activation="linear")
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    assert 0 < fit(model, builder, [logits])["val_auc"][0] < 1
+    history = fit(model, builder, [logits])
+    scores = heads.probabilities(
+        model.predict(split.images, verbose=0), catalog.Task.BINARY
+    )
+    auc = sklearn_metrics.roc_auc_score(split.labels, scores[:, 1])
+    assert history["val_auc"][-1] == pytest.approx(auc, abs=1e-6)
     single = classifier("breast", activation="sigmoid", units=1)
     history = fit(single, builder, [TaskMetrics(split, task="binary-class")])
-    assert 0 < history["val_auc"][0] < 1
+    auc = sklearn_metrics.roc_auc_score(
+        split.labels, single.predict(split.images, verbose=0)[:, 0]
+    )
+    assert history["val_auc"][-1] == pytest.approx(auc, abs=1e-6)
 
 
 def test_logits_taken_for_probabilities_are_refused(phantom):
@@ -136,8 +145,55 @@ def test_logits_taken_for_probabilities_are_refused(phantom):
         fit(model, phantom("oct"), [TaskMetrics(split, task="multi-class")])
 
 
+def test_a_shuffled_dataset_keeps_its_labels(phantom):
+    builder = phantom("oct")
+    plain = builder.as_dataset(split="val", as_supervised=True)
+    shuffled = TaskMetrics(
+        plain.shuffle(200).batch(64), task="multi-class", auc="auc", acc="acc"
+    )
+    exact = TaskMetrics(pipeline.Split(builder, "val"), task="multi-class")
+    history = fit(classifier("oct"), builder, [shuffled, exact], epochs=3)
+    np.testing.assert_allclose(history["auc"], history["val_auc"], atol=1e-6)
+
+
+def test_a_softmax_in_bfloat16_is_one(phantom):
+    builder = phantom("organ_axial")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = classifier("organ_axial")
+    finally:
+        keras.config.set_dtype_policy(before)
+    split = pipeline.Split(builder, "val")
+    assert model.compute_dtype == "bfloat16"
+    assert fit(model, builder, [TaskMetrics(split, task="multi-class")])["val_auc"]
+
+
+def test_a_model_of_several_inputs_is_scored_and_of_several_outputs_refused(phantom):
+    split = pipeline.Split(phantom("oct"), "val")
+    images = keras.Input((28, 28, 1)), keras.Input((28, 28, 1))
+    x = keras.layers.Flatten()(keras.layers.Add()(images))
+    x = keras.layers.Dense(4, "softmax")(x)
+    pairs = split.eval_batches(64).map(lambda x, y, w: ((x, x), y, w))
+    found = Scorer(pairs, task="multi-class").predict(keras.Model(images, x))
+    assert found.shape == (200, 4)
+    with pytest.raises(errors.MedMNISTError, match="Expected one array"):
+        Scorer(pairs, task="multi-class").predict(keras.Model(images, [x, x]))
+
+
+def _examples(**shapes) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensors({k: tf.zeros(v) for k, v in shapes.items()})
+
+
 @pytest.mark.parametrize(
-    "data", [np.zeros((4, 28, 28, 1)), tf.data.Dataset.range(3).repeat()]
+    "data",
+    [
+        np.zeros((4, 28, 28, 1)),
+        tf.data.Dataset.range(3).repeat(),
+        _examples(image=(4, 28, 28, 1), label=(4,)),
+        tf.data.Dataset.from_tensor_slices((np.zeros((4, 28, 28, 1)), np.zeros(4))),
+    ],
+    ids=["array", "endless", "dictionaries", "not batched"],
 )
 def test_data_that_cannot_be_scored_are_refused(data):
     with pytest.raises(errors.MedMNISTError, match="Expected a pipeline.Split"):
@@ -155,7 +211,8 @@ tf.config.set_logical_device_configuration(
 import tensorflow_datasets as tfds
 import medmnist_tfds
 from medmnist_tfds import pipeline
-from medmnist_tfds.train import TaskMetrics
+from medmnist_tfds.train import TaskMetrics, heads
+from medmnist_tfds.train.metrics import Scorer
 sys.path.insert(0, sys.argv[3])
 import test_metrics
 builder = tfds.builder("medmnist_phantom/retina", data_dir=sys.argv[2])

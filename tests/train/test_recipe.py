@@ -33,7 +33,7 @@ def test_settings_get_the_type_of_their_field():
         ("epochs=1.5", "the value '1.5'. Expected int, e.g. epochs=100"),
         ("epochs=0", "epochs is 0. Expected a positive number"),
         ("learning_rate=-1", "learning_rate is -1.0"),
-        ("model=resnet19", "no model 'resnet19'"),
+        ("model=resnet19", "model is 'resnet19'. Expected one of resnet18"),
     ],
 )
 def test_a_bad_setting_is_refused(setting, message):

@@ -1,0 +1,113 @@
+"""A process with its own logical CPUs: trains a small XLAModel, prints JSON.
+
+Run by test_model.py as `replicas.py '{"replicas": 2, ...}'`.
+"""
+
+import hashlib
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+OPTIONS = {
+    "replicas": 1,
+    "xla": False,
+    "normalization": False,
+    "steps": 5,
+    "epochs": 1,
+    "policy": "float32",
+    "weights": False,
+    "multilabel": False,
+    "sample_weight": False,
+    "optimizer": {
+        "class_name": "SGD",
+        "config": {"learning_rate": 0.1, "momentum": 0.9},
+    },
+} | json.loads(sys.argv[1])
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * OPTIONS["replicas"],
+)
+
+from medmnist_tfds.models import FusedBatchNormalization  # noqa: E402
+from medmnist_tfds.train import XLAModel, choose_strategy  # noqa: E402
+
+
+def network() -> keras.Model:
+    inputs = keras.Input((12, 12, 3))
+    x = keras.layers.Conv2D(8, 3)(inputs)
+    if OPTIONS["normalization"]:
+        x = FusedBatchNormalization(momentum=0.9)(x)
+    x = keras.layers.ReLU()(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(inputs, keras.layers.Dense(4, dtype="float32")(x))
+
+
+def batches() -> tf.data.Dataset:
+    rng, size = np.random.default_rng(0), 64 * OPTIONS["steps"]
+    images = rng.normal(size=(size, 12, 12, 3)).astype("float32")
+    shape = (size, 4) if OPTIONS["multilabel"] else size
+    labels = rng.integers(0, 2 if OPTIONS["multilabel"] else 4, shape)
+    data = (images, labels)
+    if OPTIONS["sample_weight"]:
+        data += (rng.random(size).astype("float32"),)
+    data = tf.data.Dataset.from_tensor_slices(data)
+    return data.batch(64, drop_remainder=True)
+
+
+def main() -> None:
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(OPTIONS["policy"])
+    strategy = choose_strategy("mirrored" if OPTIONS["replicas"] > 1 else "single")
+    with strategy.scope():
+        model = XLAModel.from_functional(network())
+        losses = keras.losses
+        kind = (
+            losses.BinaryCrossentropy
+            if OPTIONS["multilabel"]
+            else losses.SparseCategoricalCrossentropy
+        )
+        metric = "binary_accuracy" if OPTIONS["multilabel"] else "accuracy"
+        model.compile(
+            keras.optimizers.deserialize(OPTIONS["optimizer"]),
+            kind(from_logits=True),
+            metrics=[metric],
+            jit_compile=OPTIONS["xla"],
+        )
+    first = model.fit(batches(), epochs=1, shuffle=False, verbose=0)
+    traces = model._gradients.experimental_get_tracing_count()
+    history = first.history
+    if OPTIONS["epochs"] > 1:
+        more = model.fit(
+            batches(),
+            initial_epoch=1,
+            epochs=OPTIONS["epochs"],
+            shuffle=False,
+            verbose=0,
+        )
+        history = {name: history[name] + more.history[name] for name in history}
+    statistics = [v.value for v in model.non_trainable_variables]
+    weights = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    print(
+        json.dumps(
+            {
+                "history": history,
+                "weights": [w.ravel().tolist() for w in weights],
+                "digest": hashlib.sha256(
+                    b"".join(w.tobytes() for w in weights)
+                ).hexdigest(),
+                "statistics": [
+                    [part.numpy().tolist() for part in getattr(v, "values", (v,))]
+                    for v in statistics
+                ],
+                "retraced": model._gradients.experimental_get_tracing_count() - traces,
+                "traces": traces,
+            }
+        )
+    )
+
+
+main()

@@ -1,0 +1,158 @@
+"""`XLAModel` computes the same on any number of replicas, compiled or not."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from medmnist_tfds.models import FusedBatchNormalization, resnet18
+from medmnist_tfds.train import XLAModel
+
+
+def train(**options) -> dict:
+    """Five steps in a process that has its own logical CPUs."""
+    program = pathlib.Path(__file__).with_name("replicas.py")
+    done = subprocess.run(
+        [sys.executable, program, json.dumps(options)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict:
+    return train()
+
+
+def assert_same(one: dict, other: dict, tolerance: float) -> None:
+    for name, values in one["history"].items():
+        np.testing.assert_allclose(values, other["history"][name], atol=tolerance)
+    for a, b in zip(one["weights"], other["weights"], strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance)
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_replicas_change_neither_loss_nor_weights(plain, replicas):
+    assert_same(plain, train(replicas=replicas, xla=True), 1e-5)
+
+
+def test_xla_changes_nothing(plain):
+    assert_same(plain, train(xla=True), 1e-4)
+
+
+def test_moving_statistics_are_the_same_on_all_replicas_and_nothing_is_traced_twice():
+    result = train(replicas=2, xla=True, normalization=True, epochs=3)
+    assert len(result["statistics"]) == 2
+    for one, other in result["statistics"]:
+        assert one == other
+        assert np.ptp(one) > 0  # they moved
+    assert result["retraced"] == 0 and result["traces"] > 0
+    assert result["history"]["loss"][-1] < result["history"]["loss"][0]
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_learns_on_two_replicas(plain, policy):
+    result = train(replicas=2, xla=True, policy=policy, epochs=2)
+    loss = result["history"]["loss"]
+    assert loss[1] < loss[0]
+    assert loss[0] == pytest.approx(plain["history"]["loss"][0], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"class_name": "RMSprop", "config": {"learning_rate": 0.001, "epsilon": 0.01}},
+        {"class_name": "SGD", "config": {"learning_rate": 0.1, "clipvalue": 0.5}},
+    ],
+    ids=["RMSprop", "clipped"],
+)
+def test_multi_label_loss_weights_and_optimizers_work_on_replicas(optimizer):
+    options = {"multilabel": True, "sample_weight": True, "optimizer": optimizer}
+    assert_same(train(**options), train(**options, replicas=2, xla=True), 1e-4)
+
+
+def compiled(**options) -> XLAModel:
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(4, 3)(inputs)
+    x = FusedBatchNormalization()(x)
+    x = keras.layers.Flatten()(x)
+    x = keras.layers.Dropout(0.5)(x)
+    x = keras.layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.01))(x)
+    model = XLAModel(inputs, x)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(
+        keras.optimizers.SGD(0.05, 0.9), loss, metrics=["accuracy"], **options
+    )
+    return model
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(96, 8, 8, 1)).astype("float32")
+    labels = (images.mean(axis=(1, 2, 3)) > 0).astype("int64")
+    return tf.data.Dataset.from_tensor_slices((images, labels)).batch(32, True)
+
+
+def test_a_step_is_the_step_of_keras(data):
+    ours = compiled(jit_compile=True)
+    theirs = keras.Model(ours.input, ours.output)
+    copy = keras.models.clone_model(theirs)
+    copy.set_weights(ours.get_weights())
+    copy.compile(keras.optimizers.SGD(0.05, 0.9), ours.loss, metrics=["accuracy"])
+    for layer in (*ours.layers, *copy.layers):
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0  # the two draw other numbers
+    one = ours.fit(data, epochs=2, verbose=0, shuffle=False).history
+    other = copy.fit(data, epochs=2, verbose=0, shuffle=False).history
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], atol=1e-5)
+    for a, b in zip(ours.get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_saved_loaded_and_continued_is_as_not_stopped(data, tmp_path):
+    whole, part = compiled(jit_compile=True), compiled(jit_compile=True)
+    whole.fit(data, epochs=3, verbose=0, shuffle=False)
+    part.fit(data, epochs=1, verbose=0, shuffle=False)
+    part.save(tmp_path / "part.keras")
+    loaded = keras.models.load_model(tmp_path / "part.keras")
+    assert isinstance(loaded, XLAModel) and loaded.uses_xla
+    loaded.fit(data, initial_epoch=1, epochs=3, verbose=0, shuffle=False)
+    for a, b in zip(whole.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_auto_is_off_where_there_is_only_a_cpu():
+    assert not compiled().uses_xla and not compiled(jit_compile=False).uses_xla
+    assert compiled(jit_compile=True).uses_xla
+
+
+def test_the_step_of_a_resnet_can_be_lowered_to_static_shapes():
+    model = XLAModel.from_functional(resnet18(2, 1))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    program = model.lowered_step(
+        (tf.zeros((4, 28, 28, 1), tf.uint8), tf.zeros(4, tf.int64))
+    )
+    assert program.startswith("HloModule") and "f32[4,512]" in program
+    assert "<=" not in program.split("ENTRY")[1].split("\n")[0]  # no bounded shape
+
+
+def test_evaluate_and_predict_are_those_of_keras(data):
+    model = compiled()
+    assert set(model.evaluate(data, verbose=0, return_dict=True)) == {
+        "loss",
+        "accuracy",
+    }
+    assert model.predict(data, verbose=0).shape == (96, 2)

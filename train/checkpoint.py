@@ -1,0 +1,47 @@
+"""The state of a run after an epoch, in one file: what it takes to go on from there.
+
+Never half-written: a run killed at any moment finds the last whole epoch.
+"""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+
+from medmnist_tfds import files
+
+
+def values(variables) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def save(path: pathlib.Path, model: keras.Model, *, best: list, progress: dict) -> None:
+    """Writes the model, its optimizer, the best weights so far, and JSON `progress`."""
+    groups = {
+        "model": values(model.variables),
+        "optimizer": values(model.optimizer.variables),
+        "best": best,
+    }
+    arrays = {
+        f"{group}/{number}": array
+        for group, members in groups.items()
+        for number, array in enumerate(members)
+    }
+    arrays["progress"] = np.array(json.dumps(progress))
+    with files.replacing(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def restore(path: pathlib.Path, model: keras.Model) -> tuple[list[np.ndarray], dict]:
+    """Sets the model and its optimizer; returns the best weights and `progress`."""
+    model.optimizer.build(model.trainable_variables)
+    with np.load(path, allow_pickle=False) as arrays:
+        for group, variables in (
+            ("model", model.variables),
+            ("optimizer", model.optimizer.variables),
+        ):
+            for number, variable in enumerate(variables):
+                variable.assign(arrays[f"{group}/{number}"])
+        best = [arrays[f"best/{number}"] for number in range(len(model.variables))]
+        return best, json.loads(str(arrays["progress"]))
