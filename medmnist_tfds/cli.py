@@ -157,7 +157,7 @@ def train(
         typer.Option(help="The run's folder [default: runs/NAME_MODEL_SEED]."),
     ] = None,
     strategy: Annotated[
-        str, typer.Option(help="auto, single, mirrored, multi-worker or tpu.")
+        str, typer.Option(help="auto, single, mirrored or tpu.")
     ] = "auto",
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Bit-equal runs, without XLA.")

@@ -1,4 +1,4 @@
-"""`XLAModel`: a Keras model whose training step is one XLA program, on any strategy.
+"""`XLAModel`: a Keras model whose training step is one XLA program, on any replicas.
 
 Keras' own `jit_compile=True` compiles the whole step and fails with several replicas,
 because gradients cannot be reduced inside an XLA program on GPUs or CPUs. Here XLA
@@ -25,7 +25,7 @@ class XLAModel(keras.Model):
         return cls(model.input, model.output, name=model.name)
 
     def compile(self, *arguments, jit_compile: bool | str = "auto", **options) -> None:
-        """As `keras.Model.compile`.
+        """As `keras.Model.compile`; gradients are clipped per replica, as by Keras.
 
         Args:
           jit_compile: True or False; "auto" compiles for GPU and TPU, and not for CPU,

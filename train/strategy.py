@@ -3,14 +3,13 @@
 Never changes learning rate, batch size or precision with the number of replicas.
 """
 
-import json
 import os
 
 import tensorflow as tf
 
 from medmnist_tfds import errors
 
-NAMES = ("auto", "single", "mirrored", "multi-worker", "tpu")
+NAMES = ("auto", "single", "mirrored", "tpu")
 
 
 def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
@@ -19,7 +18,7 @@ def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
     Args:
       name: `auto` takes a TPU if there is one, else all GPUs, else the CPU. `single`
         is one device; `mirrored` all GPUs, or all logical CPUs where there is no GPU;
-        `multi-worker` the workers that `TF_CONFIG` lists; `tpu` a TPU.
+        `tpu` a TPU.
 
     Raises:
       MedMNISTError: another name, or devices that are not there: the message lists
@@ -33,7 +32,6 @@ def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
         "auto": _auto,
         "single": _single,
         "mirrored": _mirrored,
-        "multi-worker": _multi_worker,
         "tpu": _tpu,
     }[name]()
     print(f"Devices: {what}.", flush=True)
@@ -59,22 +57,6 @@ def _mirrored():
     count = len(tf.config.list_logical_devices(kind))
     devices = [f"{kind}:{number}" for number in range(count)]
     return tf.distribute.MirroredStrategy(devices), f"mirrored on {count} {kind}(s)"
-
-
-def _multi_worker():
-    try:
-        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
-    except (KeyError, ValueError) as error:
-        raise errors.MedMNISTError(
-            "Strategy multi-worker needs the list of workers in TF_CONFIG, as JSON: "
-            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", '
-            '"index": 0}}. Found '
-            f"{os.environ.get('TF_CONFIG') or 'no TF_CONFIG'}. Set it on each worker."
-        ) from error
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    return strategy, (
-        f"{len(workers)} workers, {strategy.num_replicas_in_sync} replicas in all"
-    )
 
 
 def _tpu():
