@@ -157,7 +157,7 @@ def train(
         typer.Option(help="The run's folder [default: runs/NAME_MODEL_SEED]."),
     ] = None,
     strategy: Annotated[
-        str, typer.Option(help="auto, single, mirrored or tpu.")
+        str, typer.Option(help="auto, single, mirrored, multi-worker or tpu.")
     ] = "auto",
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Bit-equal runs, without XLA.")
@@ -195,6 +195,8 @@ def train(
     except KeyboardInterrupt:
         _say("Interrupted: left without scores. The same command goes on from here.")
         raise typer.Exit(130) from None
+    if not result.scores:
+        return  # a worker whose chief writes the results
     table = rich_table.Table("split", "AUC", "ACC", title=variant.title)
     for split, scores in result.scores.items():
         table.add_row(split, f"{scores['auc']:.3f}", f"{scores['acc']:.3f}")

@@ -23,13 +23,16 @@ class KeepState(keras.callbacks.Callback):
     row for each epoch, counted from 1.
 
     Args:
-      folder: the run's folder; None keeps nothing on disk (workers but the chief).
+      folder: the run's folder.
       patience: stops after so many epochs without a better one; 0 never stops.
+      is_writing: False keeps nothing on disk: only one of several workers writes.
     """
 
-    def __init__(self, folder: pathlib.Path | None, *, patience: int = 0):
+    def __init__(
+        self, folder: pathlib.Path, *, patience: int = 0, is_writing: bool = True
+    ):
         super().__init__()
-        self.folder, self.patience = folder, patience
+        self.folder, self.patience, self.is_writing = folder, patience, is_writing
         self.history: list[dict] = []
         self.best_epoch, self.best_auc, self.best_weights = 0, -math.inf, []
 
@@ -53,7 +56,7 @@ class KeepState(keras.callbacks.Callback):
             self.best_auc, self.best_epoch = logs["val_auc"], epoch + 1
             self.best_weights = checkpoint.values(self.model.variables)
         self.model.stop_training |= self.is_spent
-        if self.folder is None:
+        if not self.is_writing:
             return
         progress = {"history": self.history, "best_epoch": self.best_epoch}
         checkpoint.save(

@@ -51,8 +51,7 @@ def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | N
             "Expected an empty folder or the same run. Choose another --out, or delete "
             "the folder."
         )
-    result = _read(folder / "result.json")
-    if result and not result["interrupted"]:
+    if result := finished(folder):
         return folder, result
     for pattern in ("result.json", "curves.png", "*_[[]AUC[]]*@*.csv"):
         for stale in folder.glob(pattern):
@@ -65,6 +64,12 @@ def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | N
             "datasets.\n"
         )
     return folder, None
+
+
+def finished(folder: pathlib.Path) -> dict | None:
+    """The result of a run that came to its end, or None."""
+    result = _read(folder / "result.json")
+    return result if result and not result["interrupted"] else None
 
 
 def lock(path: str | os.PathLike):

@@ -9,6 +9,8 @@ applying gradients stays outside. Never changes what a step computes.
 import keras
 import tensorflow as tf
 
+from medmnist_tfds.train import strategy as strategies
+
 
 @keras.saving.register_keras_serializable("medmnist_tfds")
 class XLAModel(keras.Model):
@@ -72,7 +74,22 @@ class XLAModel(keras.Model):
         self._loss_tracker.update_state(
             loss * replicas, sample_weight=tf.shape(tf.nest.flatten(x)[0])[0]
         )
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        if strategies.is_multi_worker(self.distribute_strategy):
+            # Keras reduces logs over workers along axis 0, which a scalar lacks.
+            logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
+        return logs
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Keras' own cannot look at one local replica's batch among several workers."""
+        if iterator is not None and strategies.is_multi_worker(
+            self.distribute_strategy
+        ):
+            local = self.distribute_strategy.experimental_local_results
+            _, _, batches = next(iter(iterator))
+            data_batch = tf.nest.map_structure(lambda x: local(x)[0], next(batches))
+            iterator = None
+        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _pure_gradients(self, trainable, others, batch, scale):
         """Loss, outputs, gradients and new values of the other variables."""

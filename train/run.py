@@ -18,16 +18,13 @@ from medmnist_tfds import (
     builders,
     catalog,
     errors,
-    files,
-    models,
     pipeline,
     predictions,
     scoring,
 )
-from medmnist_tfds.models import normalization
-from medmnist_tfds.train import callbacks, curves, folder, heads, metrics
-from medmnist_tfds.train import model as xla
+from medmnist_tfds.train import callbacks, curves, folder, metrics, networks
 from medmnist_tfds.train import recipe as recipes
+from medmnist_tfds.train import strategy as strategies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +60,8 @@ def fit(
       dataset: as `tfds.load` takes it: `breast`, `medmnist_phantom/breast`.
       recipe: settings of the training.
       seed: decides initial weights and the order of images.
-      out: the run's folder; `runs/<dataset>_<model>_seed<seed>` if not given.
+      out: the run's folder; `runs/<dataset>_<model>_seed<seed>` if not given. With
+        several workers all must see it; the first one writes.
       data_dir: TFDS's folder of prepared data.
       strategy: the devices; the default strategy if not given.
       console: where progress goes; standard output if not given.
@@ -72,6 +70,9 @@ def fit(
       MedMNISTError: no such dataset, data that cannot be had, a folder of another run,
         a loss that is not finite.
       KeyboardInterrupt: interrupted before the first epoch ended.
+
+    Returns:
+      The result; without scores on workers other than the first.
     """
     console = console or rich_console.Console()
     variant = check(dataset, seed=seed)
@@ -82,9 +83,18 @@ def fit(
         "seed": seed,
         "recipe": dataclasses.asdict(recipe),
     }
-    out = out or default_folder(variant, recipe, seed)
-    with folder.lock(out):
+    out = pathlib.Path(out or default_folder(variant, recipe, seed))
+    if not strategies.is_chief(strategy):
+        if finished := folder.finished(out):
+            return _result(out, finished)
+        console = rich_console.Console(quiet=True)
         return _run(variant, recipe, config, out, data_dir, strategy, console)
+    with folder.lock(out):
+        path, finished = folder.claim(out, config)
+        if finished:
+            _say(console, f"{path} holds this run already, finished: not run again.")
+            return _result(path, finished)
+        return _run(variant, recipe, config, path, data_dir, strategy, console)
 
 
 def check(dataset: str, *, seed: int) -> catalog.Variant:
@@ -103,46 +113,50 @@ def check(dataset: str, *, seed: int) -> catalog.Variant:
     return variant
 
 
-def _run(variant, recipe, config, out, data_dir, strategy, console) -> Result:
-    seed = config["seed"]
-    path, finished = folder.claim(out, config)
-    if finished:
-        _say(console, f"{path} holds this run already, finished: not run again.")
-        return _result(path, finished)
+def _run(variant, recipe, config, path, data_dir, strategy, console) -> Result:
     builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
     builder.download_and_prepare()
     splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(config["seed"])
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
         _say(console, "Deterministic: two runs give equal bits. XLA is off.")
+    is_chief = strategies.is_chief(strategy)
+    state = callbacks.KeepState(path, patience=recipe.patience, is_writing=is_chief)
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = build(variant, recipe)
-        state = callbacks.KeepState(path, patience=recipe.patience)
+        model = networks.compiled(variant, recipe)
         if (path / "state.npz").exists():
             state.restore(path / "state.npz", model)
             _say(console, f"Going on after epoch {len(state.history)}, from {path}.")
-        interrupted = _train(model, splits, state, recipe, seed, variant, console)
-        kept = save_best(model, state.best_weights, path / "model.keras")
+        interrupted = _train(model, splits, state, recipe, config, strategy, console)
     result = config | {
-        "scores": {
-            name: _score(kept, split, variant, path, recipe, seed)
-            for name, split in splits.items()
-        },
+        "scores": {},
         "epochs": len(state.history),
         "best_epoch": state.best_epoch,
         "interrupted": interrupted,
     }
+    if is_chief:
+        kept = networks.save_best(
+            variant, recipe, state.best_weights, path / "model.keras"
+        )
+        _finish(kept, splits, variant, recipe, path, result)
+    return _result(path, result)
+
+
+def _finish(kept, splits, variant, recipe, path, result) -> None:
+    """Scores the kept model, and writes all that a finished run leaves."""
+    seed = result["seed"]
+    for name, split in splits.items():
+        result["scores"][name] = _score(kept, split, variant, path, recipe, seed)
     curves.draw(
         path / "history.csv",
         path / "curves.png",
-        title=f"{variant.title}, {model.name}, seed {seed}",
-        best_epoch=state.best_epoch,
+        title=f"{variant.title}, {kept.name}, seed {seed}",
+        best_epoch=result["best_epoch"],
     )
     folder.write_json(path / "result.json", result)  # it marks the run finished
-    if not interrupted:
+    if not result["interrupted"]:
         (path / "state.npz").unlink()
-    return _result(path, result)
 
 
 def default_folder(
@@ -155,47 +169,20 @@ def default_folder(
     return pathlib.Path("runs", f"{data}_{recipe.model}-{recipe.resolution}_seed{seed}")
 
 
-def build(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:
-    """The recipe's network for a dataset, compiled."""
-    dataset, policy = variant.dataset, keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.precision)
-    try:
-        network = models.NETWORKS[recipe.model]
-        model = network(dataset.num_labels, dataset.channels, recipe.resolution)
-        model = xla.XLAModel.from_functional(model)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    is_on = {"auto": "auto", "on": True, "off": False}[recipe.xla]
-    model.compile(
-        keras.optimizers.SGD(recipe.learning_rate, recipe.momentum),
-        heads.loss(dataset.task),
-        jit_compile=False if recipe.deterministic else is_on,
-    )
-    return model
-
-
-def save_best(model: keras.Model, weights: list, path: pathlib.Path) -> keras.Model:
-    """Saves the model with the best epoch's weights, and returns it."""
-    for variable, value in zip(model.variables, weights, strict=True):
-        variable.assign(value)
-    kept = keras.Model(model.input, model.output, name=model.name)
-    with files.replacing(path) as temporary:
-        normalization.without_fused(kept).save(temporary)
-    return kept
-
-
-def _train(model, splits, state, recipe, seed, variant, console) -> bool:
+def _train(model, splits, state, recipe, config, strategy, console) -> bool:
     """Trains to the recipe's end; returns whether an interrupt came before."""
-    train, done = splits["train"], len(state.history)
-    steps = train.steps(recipe.batch_size)
     if state.is_spent:
         return False
+    train, done = splits["train"], len(state.history)
+    steps = train.steps(recipe.batch_size)
     progress = callbacks.Progress(
         console, state=state, epochs=recipe.epochs, steps=steps, batch=recipe.batch_size
     )
     try:
         model.fit(
-            train.train_batches(recipe.batch_size, seed=seed, first_step=done * steps),
+            train.train_batches(
+                recipe.batch_size, seed=config["seed"], first_step=done * steps
+            ),
             steps_per_epoch=steps,
             initial_epoch=done,
             epochs=recipe.epochs,
@@ -205,13 +192,11 @@ def _train(model, splits, state, recipe, seed, variant, console) -> bool:
                 callbacks.StopAtNonFiniteLoss(),
                 metrics.TaskMetrics(
                     splits["val"],
-                    task=variant.dataset.task,
+                    task=catalog.parse(config["dataset"]).dataset.task,
                     from_logits=True,
                     batch_size=recipe.batch_size,
                 ),
-                keras.callbacks.TensorBoard(
-                    state.folder / "tensorboard", write_graph=False
-                ),
+                *_tensorboard(state),
                 state,
                 progress,
             ],
@@ -225,9 +210,24 @@ def _train(model, splits, state, recipe, seed, variant, console) -> bool:
             "Press Ctrl-C again to leave without scores.",
         )
         return True
+    except tf.errors.OpError as error:
+        if not strategies.is_multi_worker(strategy):
+            raise
+        raise errors.MedMNISTError(
+            f"Another worker has gone, or cannot be reached ({type(error).__name__}). "
+            "Expected all workers of TF_CONFIG to the end. Start the same command on "
+            "all of them again: it goes on after the last whole epoch."
+        ) from error
     finally:
         progress.close()
     return False
+
+
+def _tensorboard(state: callbacks.KeepState) -> list[keras.callbacks.Callback]:
+    logs = state.folder / "tensorboard"
+    if not state.is_writing:
+        return []
+    return [keras.callbacks.TensorBoard(logs, write_graph=False)]
 
 
 def _say(console: rich_console.Console, text: str) -> None:

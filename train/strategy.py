@@ -3,13 +3,14 @@
 Never changes learning rate, batch size or precision with the number of replicas.
 """
 
+import json
 import os
 
 import tensorflow as tf
 
 from medmnist_tfds import errors
 
-NAMES = ("auto", "single", "mirrored", "tpu")
+NAMES = ("auto", "single", "mirrored", "multi-worker", "tpu")
 
 
 def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
@@ -18,7 +19,8 @@ def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
     Args:
       name: `auto` takes a TPU if there is one, else all GPUs, else the CPU. `single`
         is one device; `mirrored` all GPUs, or all logical CPUs where there is no GPU;
-        `tpu` a TPU.
+        `multi-worker` the workers that `TF_CONFIG` lists (choose it before anything
+        else is done with TensorFlow); `tpu` a TPU.
 
     Raises:
       MedMNISTError: another name, or devices that are not there: the message lists
@@ -32,6 +34,7 @@ def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
         "auto": _auto,
         "single": _single,
         "mirrored": _mirrored,
+        "multi-worker": _multi_worker,
         "tpu": _tpu,
     }[name]()
     print(f"Devices: {what}.", flush=True)
@@ -57,6 +60,30 @@ def _mirrored():
     count = len(tf.config.list_logical_devices(kind))
     devices = [f"{kind}:{number}" for number in range(count)]
     return tf.distribute.MirroredStrategy(devices), f"mirrored on {count} {kind}(s)"
+
+
+def _multi_worker():
+    try:
+        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.MedMNISTError(
+            "Strategy multi-worker needs the list of workers, but TF_CONFIG is "
+            f"{os.environ.get('TF_CONFIG')!r}. Expected JSON: "
+            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", '
+            '"index": 0}}. Set it on each worker, with its own index.'
+        ) from error
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    task = strategy.cluster_resolver.task_id
+    return strategy, f"worker {task} of {len(workers)}"
+
+
+def is_multi_worker(strategy: tf.distribute.Strategy | None) -> bool:
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Whether this process writes the results: the first worker, or the only one."""
+    return not is_multi_worker(strategy) or strategy.cluster_resolver.task_id == 0
 
 
 def _tpu():

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 OPTIONS = {
     "replicas": 1,
+    "workers": False,
     "xla": False,
     "normalization": False,
     "steps": 5,
@@ -27,10 +28,11 @@ OPTIONS = {
     },
 } | json.loads(sys.argv[1])
 
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * OPTIONS["replicas"],
-)
+if OPTIONS["replicas"] > 1:
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * OPTIONS["replicas"],
+    )
 
 from medmnist_tfds.models import FusedBatchNormalization  # noqa: E402
 from medmnist_tfds.train import XLAModel, choose_strategy  # noqa: E402
@@ -61,7 +63,8 @@ def batches() -> tf.data.Dataset:
 def main() -> None:
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(OPTIONS["policy"])
-    strategy = choose_strategy("mirrored" if OPTIONS["replicas"] > 1 else "single")
+    name = "mirrored" if OPTIONS["replicas"] > 1 else "single"
+    strategy = choose_strategy("multi-worker" if OPTIONS["workers"] else name)
     with strategy.scope():
         model = XLAModel.from_functional(network())
         losses = keras.losses

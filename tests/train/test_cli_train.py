@@ -155,6 +155,7 @@ def test_ctrl_c_before_the_first_epoch_leaves_no_result(data_dir, tmp_path):
     assert not (folder / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(data_dir, tmp_path):
     whole, part = tmp_path / "whole", tmp_path / "part"
     options = ["--epochs", 2, "--deterministic", "--out"]

@@ -1,0 +1,49 @@
+"""From a recipe to a network that can be trained, and to the file that is kept.
+
+Never trains and never scores.
+"""
+
+import pathlib
+
+import keras
+
+from medmnist_tfds import catalog, files, models
+from medmnist_tfds.models import normalization
+from medmnist_tfds.train import heads
+from medmnist_tfds.train import model as xla
+from medmnist_tfds.train import recipe as recipes
+
+
+def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
+    """The recipe's network for a dataset, in the recipe's precision."""
+    dataset, policy = variant.dataset, keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        build = models.NETWORKS[recipe.model]
+        return build(dataset.num_labels, dataset.channels, recipe.resolution)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def compiled(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:
+    """The network with the recipe's optimizer and the task's loss."""
+    model = xla.XLAModel.from_functional(network(variant, recipe))
+    is_on = {"auto": "auto", "on": True, "off": False}[recipe.xla]
+    model.compile(
+        keras.optimizers.SGD(recipe.learning_rate, recipe.momentum),
+        heads.loss(variant.dataset.task),
+        jit_compile=False if recipe.deterministic else is_on,
+    )
+    return model
+
+
+def save_best(
+    variant: catalog.Variant, recipe: recipes.Recipe, weights: list, path: pathlib.Path
+) -> keras.Model:
+    """Saves the network with the best epoch's weights; returns it, on one device."""
+    kept = network(variant, recipe)
+    for variable, value in zip(kept.variables, weights, strict=True):
+        variable.assign(value)
+    with files.replacing(path) as temporary:
+        normalization.without_fused(kept).save(temporary)
+    return kept
