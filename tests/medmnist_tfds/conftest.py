@@ -25,3 +25,12 @@ def places(tmp_path, monkeypatch) -> dict[str, pathlib.Path]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     home = tmp_path / "home" / ".medmnist"
     return {"own": tmp_path / "own", "root": tmp_path / "root", "home": home}
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory):
+    """The official evaluator; its import makes `~/.medmnist`, so in another home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        reason = "the official medmnist package is not installed"
+        return pytest.importorskip("medmnist.evaluator", reason=reason)

@@ -19,15 +19,6 @@ def _with(line: str) -> list[str]:
     return LINES[:5] + [line] + LINES[6:]
 
 
-@pytest.fixture(scope="module")
-def official(tmp_path_factory):
-    """The official evaluator; its import makes `~/.medmnist`, so in another home."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        reason = "the official medmnist package is not installed"
-        return pytest.importorskip("medmnist.evaluator", reason=reason)
-
-
 def _rooted(official, folder):
     """The official class, its `.npz` files in `folder`; `seen` is what it scored."""
 

@@ -35,15 +35,6 @@ ALL_FORMS = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(scope="module")
-def official(tmp_path_factory):
-    """The official evaluator; its import makes `~/.medmnist`, so in another home."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        reason = "the official medmnist package is not installed"
-        return pytest.importorskip("medmnist.evaluator", reason=reason)
-
-
 def _targets(rng, task: catalog.Task, columns: int, examples: int = 90) -> np.ndarray:
     """uint8 (examples, 1) or (examples, labels), each class present, none even."""
     if task is MULTILABEL:
