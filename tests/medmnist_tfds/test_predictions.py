@@ -211,9 +211,11 @@ def test_a_file_name_may_end_after_the_split_as_officially(tmp_path):
     assert (found.variant.flag, found.split, found.run) == ("breastmnist", "val", "")
 
 
-@pytest.mark.parametrize("run", ["a@b", "a.b", "a/b", "a\\b", "a:b", "a b", "a\n", " ", ""])
+@pytest.mark.parametrize(
+    "run", ["a@b", "a.b", "a/b", "a\\b", "a:b", "a b", "a\n", " ", ""]
+)
 def test_a_run_name_that_cannot_be_parsed_back_is_refused(tmp_path, run):
-    with pytest.raises(errors.MedMNISTError, match="run's name is .*blanks and any of @"):
+    with pytest.raises(errors.MedMNISTError, match="run's name is .*any of @"):
         _write(tmp_path / "new", run=run)
     assert not (tmp_path / "new").exists()
 
