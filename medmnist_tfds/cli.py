@@ -169,13 +169,12 @@ def train(
     data_dir: DataDir = None,
     manual_dir: ManualDir = None,
 ) -> None:
-    """Trains ResNet-18 by the paper's recipe, and scores it on all three splits."""
+    """Trains a ResNet by the paper's recipe, and scores it on all three splits."""
     _quiet_tensorflow()
     from medmnist_tfds import train as training
     from medmnist_tfds.train import run
 
     variant = run.check(catalog.parse(name, phantom=phantom).tfds_name, seed=seed)
-
     # Checked before the data are prepared: a misspelt setting should not cost minutes.
     short = [] if epochs is None else [f"epochs={epochs}"]
     short += ["deterministic=true"] if deterministic else []

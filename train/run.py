@@ -231,7 +231,7 @@ def _tensorboard(state: callbacks.KeepState) -> list[keras.callbacks.Callback]:
 
 
 def _say(console: rich_console.Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:

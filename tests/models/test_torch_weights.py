@@ -11,10 +11,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from medmnist_tfds.models import load_torch_weights, resnet18, resnet50
+
+torch = pytest.importorskip("torch", reason="PyTorch, the extra [torch], is missing")
+nn = torch.nn
 
 NETWORKS = {
     "resnet18": (resnet18, [2, 2, 2, 2]),
