@@ -106,13 +106,19 @@ def interpreter(path) -> tf.lite.Interpreter:
         return tf.lite.Interpreter(str(path))
 
 
-def test_convolutions_of_an_int8_file_are_integers(files):
-    dtypes = [
-        tensor["dtype"]
-        for tensor in interpreter(files["int8"]).get_tensor_details()
-        if len(tensor["shape"]) == 4 and tensor["shape"][-1] in (16, 32)
-    ]
-    assert dtypes and set(dtypes) == {np.int8}
+@pytest.mark.parametrize(
+    ("kind", "weights", "activations"),
+    [
+        ("none", np.float32, np.float32),
+        ("float16", np.float16, np.float32),
+        ("int8", np.int8, np.int8),
+    ],
+)
+def test_files_hold_the_numbers_of_their_kind(kind, weights, activations, files):
+    tensors = interpreter(files[kind]).get_tensor_details()
+    shapes = [(tuple(tensor["shape"]), tensor["dtype"]) for tensor in tensors]
+    assert ((32, 3, 3, 16), weights) in shapes
+    assert ((1, 6, 6, 32), activations) in shapes
 
 
 def test_dark_representative_images_do_not_change_what_bytes_mean(
