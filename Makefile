@@ -25,6 +25,7 @@ bench: .venv/installed
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \
 		sys.exit(f'Python {v[0]}.{v[1]} found, 3.10 to 3.13 needed: make PYTHON=...')"
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip  # old ones resolve for minutes
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
