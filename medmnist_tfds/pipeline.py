@@ -31,14 +31,14 @@ def order(examples: int, *, seed: int, epoch: int) -> np.ndarray:
 class Split:
     """One split: its arrays, and its batches for training and for evaluation.
 
-    Raises:
-      MedMNISTError: the builder's data are not prepared, or in a format that cannot be
-        read in a row.
-
     Args:
       builder: a TFDS builder whose data have been prepared.
       name: `train`, `val` or `test`.
       memory_limit: splits whose images have more bytes are streamed from disk.
+
+    Raises:
+      MedMNISTError: the builder's data are not prepared, or in a format that cannot be
+        read in a row.
     """
 
     def __init__(
