@@ -4,6 +4,7 @@ Never knows where the images come from: that is each builder's own subject.
 """
 
 import functools
+import sys
 import warnings
 
 import filelock
@@ -93,3 +94,22 @@ def examples(image_blocks, labels: np.ndarray, *, is_multilabel: bool):
             label = labels[index] if is_multilabel else int(labels[index, 0])
             yield index, {"image": image, "label": label, "index": index}
             index += 1
+
+
+def prepared(
+    variant: catalog.Variant, data_dir=None, manual_dir=None
+) -> tfds.core.DatasetBuilder:
+    """The variant's builder, its data found or downloaded, verified and written.
+
+    Args:
+      variant: which; a licence or leakage that matters is warned of.
+      data_dir: TFDS's folder of prepared data.
+      manual_dir: where official files lie; then as `archive.find` looks for them.
+    """
+    warn_of(variant)
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir)
+    builder.download_and_prepare(download_config=config)
+    return builder

@@ -14,6 +14,7 @@ from rich import console as rich_console
 from rich import table as rich_table
 
 from medmnist_tfds import archive, builders, catalog, errors, quiet
+from medmnist_tfds.decathlon import cli as decathlon
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The ten MedMNIST datasets for TensorFlow and Keras. Not for clinical use.",
 )
+app.add_typer(decathlon.app, name="decathlon")
 _console = rich_console.Console()
 
 Name = Annotated[
@@ -170,7 +172,7 @@ def train(
     manual_dir: ManualDir = None,
 ) -> None:
     """Trains a ResNet by the paper's recipe, and scores it on all three splits."""
-    _quiet_tensorflow()
+    quiet.tensorflow_search()
     from medmnist_tfds import train as training
     from medmnist_tfds.train import run
 
@@ -229,25 +231,9 @@ def evaluate(
     _say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
 
 
-def _quiet_tensorflow() -> None:
-    with quiet.tensorflow():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()  # the search for a GPU is as talkative
-
-
 def _prepared(variant: catalog.Variant, data_dir, manual_dir):
-    _quiet_tensorflow()
-    import tensorflow_datasets as tfds
-
-    builders.warn_of(variant)
-    if not sys.stderr.isatty():
-        tfds.disable_progress_bar()
-
-    builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
-    config = tfds.download.DownloadConfig(manual_dir=manual_dir)
-    builder.download_and_prepare(download_config=config)
-    return builder
+    quiet.tensorflow_search()
+    return builders.prepared(variant, data_dir, manual_dir)
 
 
 def _say(text: str) -> None:

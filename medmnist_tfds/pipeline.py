@@ -55,6 +55,27 @@ class Split:
         self._image_bytes = int(np.prod(shape))
         self.in_memory = self.examples * self._image_bytes <= memory_limit
 
+    @classmethod
+    def from_arrays(cls, images: np.ndarray, labels: np.ndarray, *, name: str):
+        """A split of arrays that lie in memory, without a builder.
+
+        Args:
+          images: uint8 (examples, size, size, channels).
+          labels: class numbers (examples,), or 0 and 1 (examples, labels).
+          name: `train`, `val` or `test`.
+        """
+        if images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(labels):
+            raise errors.MedMNISTError(
+                f"The images of {name} are {images.dtype} {images.shape}, with "
+                f"{len(labels)} labels. Expected uint8 (examples, height, width, "
+                "channels) and a label for each."
+            )
+        split = cls.__new__(cls)
+        split.builder, split.name, split.examples = None, name, len(images)
+        split._image_bytes, split.in_memory = images[0].nbytes, True
+        split._arrays = images, labels  # in place of the cached property
+        return split
+
     def steps(self, batch_size: int) -> int:
         """Batches in which every example stands at least once: ceil(N / batch)."""
         return -(-self.examples // batch_size)

@@ -28,3 +28,11 @@ def tensorflow() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def tensorflow_search() -> None:
+    """Imports TensorFlow, and lets it look for devices, which is as talkative."""
+    with tensorflow():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()

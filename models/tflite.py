@@ -107,6 +107,7 @@ class TFLiteClassifier:
         self._interpreter = _interpreter(os.fspath(path))
         (self._input,) = self._interpreter.get_input_details()
         (self._output,) = self._interpreter.get_output_details()
+        self._allocated: tuple[int, ...] | None = None  # to allocate takes its time
         if self._input["dtype"] not in (np.uint8, np.float32):
             raise ValueError(
                 f"{os.fspath(path)} takes {self._input['dtype'].__name__} images. "
@@ -130,8 +131,10 @@ class TFLiteClassifier:
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         interpreter, index = self._interpreter, self._input["index"]
-        interpreter.resize_tensor_input(index, images.shape)
-        interpreter.allocate_tensors()
+        if images.shape != self._allocated:
+            interpreter.resize_tensor_input(index, images.shape)
+            interpreter.allocate_tensors()
+            self._allocated = images.shape
         interpreter.set_tensor(index, images.astype(self._input["dtype"]))
         interpreter.invoke()
         scores = interpreter.get_tensor(self._output["index"])

@@ -4,25 +4,16 @@ Validation chooses the epoch; the test split is read once, after that. Never tou
 another run's folder.
 """
 
-import contextlib
 import dataclasses
 import os
 import pathlib
 
-import keras
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from rich import console as rich_console
 
-from medmnist_tfds import (
-    builders,
-    catalog,
-    errors,
-    pipeline,
-    predictions,
-    scoring,
-)
-from medmnist_tfds.train import callbacks, curves, folder, metrics, networks
+from medmnist_tfds import builders, catalog, errors, pipeline, predictions, scoring
+from medmnist_tfds.train import curves, folder, metrics, training
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train import strategy as strategies
 
@@ -92,7 +83,9 @@ def fit(
     with folder.lock(out):
         path, finished = folder.claim(out, config)
         if finished:
-            _say(console, f"{path} holds this run already, finished: not run again.")
+            training.say(
+                console, f"{path} holds this run already, finished: not run again."
+            )
             return _result(path, finished)
         return _run(variant, recipe, config, path, data_dir, strategy, console)
 
@@ -117,29 +110,24 @@ def _run(variant, recipe, config, path, data_dir, strategy, console) -> Result:
     builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
     builder.download_and_prepare()
     splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
-    keras.utils.set_random_seed(config["seed"])
-    if recipe.deterministic:
-        tf.config.experimental.enable_op_determinism()
-        _say(console, "Deterministic: two runs give equal bits. XLA is off.")
-    is_chief = strategies.is_chief(strategy)
-    state = callbacks.KeepState(path, patience=recipe.patience, is_writing=is_chief)
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        model = networks.compiled(variant, recipe)
-        if (path / "state.npz").exists():
-            state.restore(path / "state.npz", model)
-            _say(console, f"Going on after epoch {len(state.history)}, from {path}.")
-        interrupted = _train(model, splits, state, recipe, config, strategy, console)
+    trained = training.train_best(
+        splits["train"],
+        splits["val"],
+        variant=variant,
+        recipe=recipe,
+        seed=config["seed"],
+        folder=path,
+        strategy=strategy,
+        console=console,
+    )
     result = config | {
         "scores": {},
-        "epochs": len(state.history),
-        "best_epoch": state.best_epoch,
-        "interrupted": interrupted,
+        "epochs": trained.epochs,
+        "best_epoch": trained.best_epoch,
+        "interrupted": trained.interrupted,
     }
-    if is_chief:
-        kept = networks.save_best(
-            variant, recipe, state.best_weights, path / "model.keras"
-        )
-        _finish(kept, splits, variant, recipe, path, result)
+    if trained.model is not None:
+        _finish(trained.model, splits, variant, recipe, path, result)
     return _result(path, result)
 
 
@@ -167,71 +155,6 @@ def default_folder(
     data = f"{'phantom-' if variant.phantom else ''}{variant.config}"
     data += "" if version == catalog.DEFAULT_VERSION else f"-{version}"
     return pathlib.Path("runs", f"{data}_{recipe.model}-{recipe.resolution}_seed{seed}")
-
-
-def _train(model, splits, state, recipe, config, strategy, console) -> bool:
-    """Trains to the recipe's end; returns whether an interrupt came before."""
-    if state.is_spent:
-        return False
-    train, done = splits["train"], len(state.history)
-    steps = train.steps(recipe.batch_size)
-    progress = callbacks.Progress(
-        console, state=state, epochs=recipe.epochs, steps=steps, batch=recipe.batch_size
-    )
-    try:
-        model.fit(
-            train.train_batches(
-                recipe.batch_size, seed=config["seed"], first_step=done * steps
-            ),
-            steps_per_epoch=steps,
-            initial_epoch=done,
-            epochs=recipe.epochs,
-            shuffle=False,  # the pipeline has shuffled
-            verbose=0,
-            callbacks=[
-                callbacks.StopAtNonFiniteLoss(),
-                metrics.TaskMetrics(
-                    splits["val"],
-                    task=catalog.parse(config["dataset"]).dataset.task,
-                    from_logits=True,
-                    batch_size=recipe.batch_size,
-                ),
-                *_tensorboard(state),
-                state,
-                progress,
-            ],
-        )
-    except KeyboardInterrupt:
-        if not state.best_epoch:
-            raise
-        _say(
-            console,
-            f"Interrupted: scoring the best epoch so far ({state.best_epoch}). "
-            "Press Ctrl-C again to leave without scores.",
-        )
-        return True
-    except tf.errors.OpError as error:
-        if not strategies.is_multi_worker(strategy):
-            raise
-        raise errors.MedMNISTError(
-            f"Another worker has gone, or cannot be reached ({type(error).__name__}). "
-            "Expected all workers of TF_CONFIG to the end. Start the same command on "
-            "all of them again: it goes on after the last whole epoch."
-        ) from error
-    finally:
-        progress.close()
-    return False
-
-
-def _tensorboard(state: callbacks.KeepState) -> list[keras.callbacks.Callback]:
-    logs = state.folder / "tensorboard"
-    if not state.is_writing:
-        return []
-    return [keras.callbacks.TensorBoard(logs, write_graph=False)]
-
-
-def _say(console: rich_console.Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:

@@ -1,0 +1,200 @@
+"""The commands `medmnist-tfds decathlon ...`: each parses, calls one function, prints.
+
+Never imports TensorFlow before a command needs it.
+"""
+
+import pathlib
+from typing import Annotated
+
+import typer
+from rich import console as rich_console
+
+from medmnist_tfds import catalog, errors, quiet
+from medmnist_tfds.decathlon import environment
+from medmnist_tfds.decathlon import method as methods
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The MedMNIST Classification Decathlon: any method, ten datasets, one table.",
+)
+_console = rich_console.Console()
+
+DataDir = Annotated[
+    pathlib.Path | None,
+    typer.Option(
+        help="TFDS's folder of prepared data [default: ~/tensorflow_datasets]."
+    ),
+]
+ManualDir = Annotated[
+    pathlib.Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Where the official .npz files lie; MEDMNIST_ROOT is looked in next.",
+    ),
+]
+Phantom = Annotated[
+    bool, typer.Option("--phantom", help="Synthetic data: no files, no network.")
+]
+
+
+@app.command()
+def run(
+    chosen: Annotated[
+        str | None,
+        typer.Option("--methods", help="constant,resnet18_28 [default: all]"),
+    ] = None,
+    own: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="One more method: a name, or its folder."),
+    ] = None,
+    datasets: Annotated[
+        str, typer.Option(help="breast,retina [default: all ten]")
+    ] = "all",
+    seeds: Annotated[str, typer.Option(help="0,1,2")] = "0",
+    budget: Annotated[str, typer.Option(help="paper or smoke.")] = "paper",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="METHOD.FIELD=VALUE: resnet18_28.epochs=20"),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Hours per cell [default: the budget's]")
+    ] = None,
+    memory_limit: Annotated[
+        float | None, typer.Option(min=0, help="GiB per cell [default: the method's]")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run failed cells again.")
+    ] = False,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, instead of --jobs.")
+    ] = None,
+    release: Annotated[
+        str, typer.Option(help="1.0.0, the paper's, or 3.0.0.")
+    ] = catalog.DEFAULT_VERSION,
+    phantom: Phantom = False,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="The Decathlon's folder [default: runs/decathlon, or "
+            "runs/decathlon-phantom]"
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    manual_dir: ManualDir = None,
+) -> None:
+    """Runs every method on every dataset with every seed: what is missing of it."""
+    names = [*_list(chosen or ""), *(own or ())] or methods.built_in()
+    if budget not in methods.BUDGETS:
+        raise errors.MedMNISTError(
+            f"There is no budget {budget!r}. Expected {' or '.join(methods.BUDGETS)}."
+        )
+    found = [methods.find(name) for name in dict.fromkeys(names)]
+    wanted = list(catalog.DATASETS) if datasets == "all" else _list(datasets)
+    variants = tuple(
+        catalog.variant(name, version=release, phantom=phantom)
+        for name in dict.fromkeys(wanted)
+    )
+    out = out or pathlib.Path("runs", f"decathlon{'-phantom' if phantom else ''}")
+    numbers = _seeds(seeds)
+    _check_given(found=found, variants=variants)
+    quiet.tensorflow_search()
+    from medmnist_tfds.decathlon import run as decathlon
+
+    plan = decathlon.Plan(
+        methods=tuple(methods.override(found, changes or [])),
+        variants=variants,
+        seeds=numbers,
+        budget=budget,
+        jobs=jobs,
+        retry_failed=retry_failed,
+        limit_hours=time_limit,
+        memory_gib=memory_limit,
+        dask=dask,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+    )
+    try:
+        states = decathlon.run(plan, out, console=_console)
+    except KeyboardInterrupt:
+        _say(f"Interrupted. The same command goes on from here: {out}")
+        raise typer.Exit(130) from None
+    done = sum(state == "done" for state in states.values())
+    _say(f"{done} of {len(states)} cells are done. Results: {out}")
+    _say(f"Next: medmnist-tfds decathlon report {out}")
+    if done < len(states):
+        raise typer.Exit(1)
+
+
+@app.command("methods")
+def list_methods() -> None:
+    """The methods that come with the package, and whether they are set up."""
+    for name in methods.built_in():
+        method = methods.find(name)
+        found = environment.interpreter(method)
+        is_missing = isinstance(found, environment.Missing)
+        _say(f"{name:14} {method.display_name:22} {found.reason if is_missing else ''}")
+
+
+@app.command()
+def setup(
+    name: Annotated[str, typer.Argument(help="A method's name, or its folder.")],
+    python: Annotated[
+        str | None, typer.Option(help="The interpreter [default: from the PATH]")
+    ] = None,
+) -> None:
+    """Builds the environment of a method that needs one of its own."""
+    environment.setup(methods.find(name), python=python, say=_say)
+
+
+@app.command()
+def export_images(
+    name: Annotated[str, typer.Argument(help="A dataset: breast.")],
+    bucket: Annotated[
+        str, typer.Option(help="Where the folder will lie: gs://my-bucket/breast")
+    ],
+    out: Annotated[
+        pathlib.Path | None, typer.Option(help="The folder [default: images_NAME]")
+    ] = None,
+    phantom: Phantom = False,
+    data_dir: DataDir = None,
+    manual_dir: ManualDir = None,
+) -> None:
+    """Writes PNG files and the CSV that Google's image import (Vertex AI) expects."""
+    variant = catalog.parse(name, phantom=phantom)
+    quiet.tensorflow_search()
+    from medmnist_tfds import builders, pipeline
+    from medmnist_tfds.decathlon import google_images
+
+    builder = builders.prepared(variant, data_dir, manual_dir)
+    path = google_images.export(
+        {split: pipeline.Split(builder, split) for split in catalog.SPLITS},
+        variant.dataset,
+        out or pathlib.Path(f"images_{variant.flag}"),
+        prefix=bucket,
+    )
+    _say(f"Wrote {path}. Upload its folder to {bucket}, and import the CSV there.")
+
+
+def _check_given(**given) -> None:
+    for name, values in given.items():
+        if not values:
+            raise errors.MedMNISTError(f"No {name} are left. Expected at least one.")
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = _list(text)
+    if not parts or not all(part.isdecimal() for part in parts):
+        raise errors.MedMNISTError(
+            f"--seeds is {text!r}. Expected whole numbers with commas: 0,1,2."
+        )
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _say(text: str) -> None:
+    _console.print(text, highlight=False, markup=False, soft_wrap=True)

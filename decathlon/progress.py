@@ -1,0 +1,149 @@
+"""What a user sees of a Decathlon while it runs: a live table, or a line per event.
+
+Never decides anything; it is told what happened.
+"""
+
+import time
+
+from rich import box as rich_box
+from rich import console as rich_console
+from rich import live as rich_live
+from rich import table as rich_table
+from rich import text as rich_text
+
+from medmnist_tfds.decathlon import cell as cells
+
+_SIGNS = {
+    "done": ("✓", "green"),
+    "running": ("▶", "cyan"),
+    "failed": ("✗", "red"),
+    "missing": ("?", "yellow"),
+    "waiting": ("·", "dim"),
+}
+
+
+class Progress:
+    """States of all cells, in the order of the grid; a context manager.
+
+    Args:
+      grid: all cells.
+      console: where the table goes; a line per event where it is no terminal.
+      jobs: how many cells run at once, for the time left; None if unknown.
+      clock: seconds.
+    """
+
+    def __init__(
+        self,
+        grid: list[cells.Cell],
+        *,
+        console: rich_console.Console,
+        jobs: int | None,
+        clock=time.monotonic,
+    ):
+        self._grid, self._console, self._jobs, self._clock = grid, console, jobs, clock
+        self.states = {cell.name: "waiting" for cell in grid}
+        self._seconds: dict[str, float] = {}
+        self._started: dict[str, float] = {}
+        self._live = rich_live.Live(
+            console=console, get_renderable=self._table, refresh_per_second=2
+        )
+
+    def __enter__(self):
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def set(self, cell: cells.Cell, state: str, result: dict | None = None) -> None:
+        """Tells that a cell is in a new state; `result` is that of an ended one."""
+        if self.states[cell.name] == state:
+            return
+        self.states[cell.name] = state
+        if state == "running":
+            self._started[cell.name] = self._clock()
+        if result and "seconds" in result:
+            self._seconds[cell.name] = result["seconds"]
+        if not self._console.is_terminal:
+            self.say(f"{state:8} {cell.name}{_detail(result)}{self._left()}")
+        elif result and state in ("failed", "missing"):
+            self.say(f"{state}: {cell.name}{_detail(result)}")
+
+    def say(self, text: str) -> None:
+        """A line that stays, above the table."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def count(self, state: str) -> int:
+        return sum(found == state for found in self.states.values())
+
+    def seconds_left(self) -> float | None:
+        """From the mean of finished cells of the same method, per image; or None."""
+        rates: dict[str, list[float]] = {}
+        for cell in self._grid:
+            if cell.name in self._seconds and self.states[cell.name] == "done":
+                rate = self._seconds[cell.name] / cell.images
+                rates.setdefault(cell.method.name, []).append(rate)
+        left = 0.0
+        for cell in self._grid:
+            if self.states[cell.name] not in ("waiting", "running"):
+                continue
+            if cell.method.name not in rates:
+                return None
+            known = rates[cell.method.name]
+            whole = sum(known) / len(known) * cell.images
+            spent = self._clock() - self._started.get(cell.name, self._clock())
+            left += max(0.0, whole - spent)
+        return left / self._jobs if self._jobs else None
+
+    def _left(self) -> str:
+        left = self.seconds_left()
+        open_cells = self.count("waiting") + self.count("running")
+        about = f", about {_duration(left)}" if left is not None and open_cells else ""
+        return f"  [{open_cells} left{about}]"
+
+    def _table(self) -> rich_table.Table:
+        counts = ", ".join(
+            f"{self.count(state)} {state}" for state in _SIGNS if self.count(state)
+        )
+        table = rich_table.Table(
+            title="Decathlon",
+            caption=f"{counts}{self._left()}",
+            box=rich_box.SIMPLE,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+        )
+        methods = list(dict.fromkeys(cell.method.name for cell in self._grid))
+        datasets = list(dict.fromkeys(cell.variant.config for cell in self._grid))
+        table.add_column("", no_wrap=True)
+        for name in methods:
+            table.add_column(name, overflow="fold")
+        for dataset in datasets:
+            table.add_row(dataset, *(self._signs(dataset, name) for name in methods))
+        return table
+
+    def _signs(self, dataset: str, method: str) -> rich_text.Text:
+        text = rich_text.Text()
+        for cell in self._grid:
+            if (cell.variant.config, cell.method.name) == (dataset, method):
+                text.append(*_SIGNS[self.states[cell.name]])
+                if self.states[cell.name] == "running":
+                    spent = self._clock() - self._started[cell.name]
+                    text.append(f" {_duration(spent)}", "cyan")
+        return text
+
+
+def _detail(result: dict | None) -> str:
+    if not result:
+        return ""
+    if "scores" in result:
+        test = result["scores"]["test"]
+        return f"  test AUC {test['auc']:.3f} ACC {test['acc']:.3f}"
+    return f"  {result.get('reason') or ''}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

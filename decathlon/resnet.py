@@ -1,0 +1,61 @@
+"""The program of the four ResNet methods: the paper's recipe, through `train`.
+
+Called by a method's run.py with the cell's folder. A cell that was killed goes on after
+its last whole epoch. Never sees a test label.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+from rich import console as rich_console
+
+from medmnist_tfds import catalog, errors, quiet
+
+
+def main() -> None:
+    """Trains on FOLDER/data.npz as FOLDER/task.json says; leaves scores per split."""
+    folder = pathlib.Path(sys.argv[1])
+    task = json.loads((folder / "task.json").read_text())
+    quiet.tensorflow_search()
+    from medmnist_tfds import train
+    from medmnist_tfds.train import metrics, training
+
+    settings = task["settings"] | task["budget"]
+    strategy = train.choose_strategy(settings.pop("strategy"))
+    variant = catalog.variant(task["dataset"])
+    splits = _splits(folder / "data.npz", variant)
+    try:
+        trained = training.train_best(
+            splits["train"],
+            splits["val"],
+            variant=variant,
+            recipe=train.Recipe(**settings),
+            seed=task["seed"],
+            folder=folder,
+            strategy=strategy,
+            console=rich_console.Console(width=100),
+        )
+    except errors.MedMNISTError as error:
+        sys.exit(str(error))
+    for name, split in splits.items():
+        scorer = metrics.Scorer(split, task=variant.dataset.task, from_logits=True)
+        np.save(folder / f"{name}.npy", scorer.predict(trained.model))
+    (folder / "state.npz").unlink()
+
+
+def _splits(path: pathlib.Path, variant: catalog.Variant) -> dict:
+    """The three `pipeline.Split`s; the test labels, which are not there, are zeros."""
+    from medmnist_tfds import pipeline
+
+    splits, dataset = {}, variant.dataset
+    with np.load(path) as data:
+        for name in catalog.SPLITS:
+            images = data[f"{name}_images"]
+            unknown = np.zeros((len(images), dataset.label_columns), np.uint8)
+            labels = unknown if name == "test" else data[f"{name}_labels"]
+            if dataset.task is not catalog.Task.MULTILABEL:
+                labels = labels[:, 0].astype(np.int64)
+            splits[name] = pipeline.Split.from_arrays(images, labels, name=name)
+    return splits

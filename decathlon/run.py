@@ -1,0 +1,267 @@
+"""A whole Decathlon: the grid of datasets, methods and seeds, in one folder.
+
+Whatever happens to a cell, the others go on; what stands in the folder is not run
+again. Never trains: methods do, in processes of their own.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import threading
+from concurrent import futures
+
+import filelock
+import numpy as np
+from rich import console as rich_console
+
+from medmnist_tfds import builders, catalog, errors, files, pipeline
+from medmnist_tfds.decathlon import cell as cells
+from medmnist_tfds.decathlon import (
+    dispatch,
+    environment,
+    exchange,
+    progress,
+    supervisor,
+)
+from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.medmnist_phantom import medmnist_phantom_dataset_builder as phantom
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to run, and how; a frozen record."""
+
+    methods: tuple[methods.Method, ...]
+    variants: tuple[catalog.Variant, ...]
+    seeds: tuple[int, ...] = (0,)
+    budget: str = "paper"
+    jobs: int = 1
+    retry_failed: bool = False
+    limit_hours: float | None = None  # instead of the budget's own
+    memory_gib: float | None = None  # instead of the method's own
+    dask: str | None = None
+    data_dir: pathlib.Path | None = None
+    manual_dir: pathlib.Path | None = None
+
+
+def run(
+    plan: Plan,
+    root: str | os.PathLike,
+    *,
+    console: rich_console.Console | None = None,
+) -> dict[str, str]:
+    """Runs what is missing of a plan; returns the state of each of its cells.
+
+    Raises:
+      MedMNISTError: the folder is another Decathlon's, or another process is at work
+        in it.
+      KeyboardInterrupt: interrupted, by SIGINT or SIGTERM; all processes have ended,
+        and the same call goes on from here.
+    """
+    console = console or rich_console.Console()
+    root = pathlib.Path(root)
+    with _lock(root):
+        _claim(root, plan)
+        (root / "stop").unlink(missing_ok=True)
+        grid = _grid(plan, root)
+        show = progress.Progress(
+            grid, console=console, jobs=None if plan.dask else plan.jobs
+        )
+        missing = []
+        for cell in grid:
+            result = cells.check(cell)
+            if result is None or _is_open(result, plan):
+                missing.append(cell)
+            else:
+                show.states[cell.name] = result["status"]
+        if len(missing) < len(grid):
+            show.say(f"{len(grid) - len(missing)} of {len(grid)} stand already.")
+        with _terminable():
+            _Run(plan, root, show).run(missing)
+        return show.states
+
+
+class _Run:
+    """The state of one call of `run`."""
+
+    def __init__(self, plan: Plan, root: pathlib.Path, show: progress.Progress):
+        self.plan, self.root, self.show = plan, root, show
+        self.targets: dict[str, dict[str, np.ndarray]] = {}
+
+    def run(self, missing: list[cells.Cell]) -> None:
+        ready = self._order(missing)
+        pending: dict[futures.Future, cells.Cell] = {}
+        plan = self.plan
+        with dispatch.executor(jobs=plan.jobs, dask=plan.dask) as pool, self.show:
+            try:
+                for cell in ready:
+                    work = str(cell.work.resolve())
+                    pending[pool.submit(dispatch.run_cell, work)] = cell
+                while pending:
+                    done, _ = futures.wait(pending, 0.5, futures.FIRST_COMPLETED)
+                    for future in done:
+                        self._finish(pending.pop(future), future)
+                    self._look(pending.values())
+            except KeyboardInterrupt:
+                self._stop(pending)
+                raise
+        shutil.rmtree(self.root / "data", ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (self.root / "work").rmdir()
+
+    def _order(self, missing: list[cells.Cell]) -> list[cells.Cell]:
+        """Prepares data and orders; returns the cells that can be started."""
+        ready = []
+        limits = {"hours": self.plan.limit_hours, "memory_gib": self.plan.memory_gib}
+        for cell in missing:
+            python = environment.interpreter(cell.method)
+            try:
+                if isinstance(python, environment.Missing):
+                    raise errors.MedMNISTError(python.reason)
+                data = self._data(cell.variant)
+            except errors.MedMNISTError as error:
+                result = cells.refuse(cell, status="missing", reason=str(error))
+                self.show.set(cell, "missing", result)
+                continue
+            cells.order(cell, data, python, limits)
+            ready.append(cell)
+        return ready
+
+    def _data(self, variant: catalog.Variant) -> pathlib.Path:
+        """The dataset's file for methods, written once; its labels stay here."""
+        path = self.root / "data" / f"{variant.config}.npz"
+        if variant.config not in self.targets:
+            plan = self.plan
+            builder = builders.prepared(variant, plan.data_dir, plan.manual_dir)
+            splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
+            path.unlink(missing_ok=True)
+            exchange.write_data(path, splits)
+            self.targets[variant.config] = {n: s.labels for n, s in splits.items()}
+        return path
+
+    def _look(self, waiting) -> None:
+        for cell in waiting:
+            if (cell.work / supervisor.STARTED).exists():
+                self.show.set(cell, "running")
+
+    def _finish(self, cell: cells.Cell, future: futures.Future) -> None:
+        try:
+            future.result()
+        except Exception as error:  # whatever a cell meets must not end the others
+            lost = f"{type(error).__name__}: {error}"
+            supervisor.write(
+                cell.work / supervisor.OUTCOME, {"status": "failed", "reason": lost}
+            )
+        result = cells.finish(cell, self.targets[cell.variant.config])
+        if result["status"] == "failed":
+            result["reason"] += f" (log: {cell.place / supervisor.LOG})"
+        self.show.set(cell, result["status"], result)
+
+    def _stop(self, pending: dict[futures.Future, cells.Cell]) -> None:
+        """Ends all processes; what they had done so far stays for the next time."""
+        self.show.say("Interrupted: ending the running cells.")
+        (self.root / "stop").touch()
+        for future in pending:
+            future.cancel()
+        futures.wait([f for f in pending if not f.cancelled()], timeout=30)
+        (self.root / "stop").unlink(missing_ok=True)
+
+
+def _grid(plan: Plan, root: pathlib.Path) -> list[cells.Cell]:
+    """Small datasets first, so that something is to be seen soon."""
+    return [
+        cells.Cell(
+            variant=variant,
+            method=method,
+            seed=seed,
+            budget_name=plan.budget,
+            images=_images(variant),
+            root=root,
+        )
+        for variant in sorted(plan.variants, key=_images)
+        for method in plan.methods
+        for seed in plan.seeds
+    ]
+
+
+def _images(variant: catalog.Variant) -> int:
+    splits = phantom.SPLITS if variant.phantom else variant.release.splits
+    return sum(splits.values())
+
+
+def _is_open(result: dict, plan: Plan) -> bool:
+    """Whether a cell with this result is to be run again."""
+    status = result["status"]
+    return status == "missing" or (status == "failed" and plan.retry_failed)
+
+
+def _claim(root: pathlib.Path, plan: Plan) -> None:
+    """Makes the folder this Decathlon's, or sees that it is."""
+    releases = {variant.release.version for variant in plan.variants}
+    wanted = {
+        "phantom": plan.variants[0].phantom,
+        "release": "phantom" if plan.variants[0].phantom else releases.pop(),
+        "budget": plan.budget,
+    }
+    path = root / "decathlon.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    strange = [p.name for p in root.iterdir() if p.name != ".lock"]
+    if found is None and strange:
+        raise errors.MedMNISTError(
+            f"{root} is not empty and holds no Decathlon. Expected an empty folder or "
+            "one that is not there yet. Choose another --out."
+        )
+    if found is not None and found != wanted:
+        differing = [f"{k} {found.get(k)}" for k in wanted if found.get(k) != wanted[k]]
+        raise errors.MedMNISTError(
+            f"{root} holds a Decathlon with {', '.join(differing)}. Expected one with "
+            f"{', '.join(f'{k} {v}' for k, v in wanted.items())}. Choose another --out."
+        )
+    with files.replacing(path) as temporary:
+        temporary.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    if wanted["phantom"]:
+        (root / "PHANTOM.txt").write_text(
+            "These results come from synthetic images. They say nothing about the real "
+            "datasets.\n"
+        )
+
+
+@contextlib.contextmanager
+def _lock(root: pathlib.Path):
+    root.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(root / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise errors.MedMNISTError(
+            f"Another process is at work in {root}. Expected one at a time. Wait for "
+            "it, or choose another --out."
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+@contextlib.contextmanager
+def _terminable():
+    """SIGTERM, as a cluster's scheduler sends it, counts as Ctrl-C meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,139 @@
+"""Training itself: two splits in, the network of the best epoch out.
+
+Validation chooses the epoch. Never reads the test split, and never scores what is
+returned: that is `train.run`, or whoever called.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+
+import keras
+import tensorflow as tf
+from rich import console as rich_console
+
+from medmnist_tfds import catalog, errors, pipeline
+from medmnist_tfds.train import callbacks, metrics, networks
+from medmnist_tfds.train import recipe as recipes
+from medmnist_tfds.train import strategy as strategies
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What training came to."""
+
+    model: keras.Model | None  # None on workers other than the first
+    best_epoch: int  # counted from 1
+    epochs: int  # how many were trained
+    interrupted: bool
+
+
+def train_best(
+    train: pipeline.Split,
+    val: pipeline.Split,
+    *,
+    variant: catalog.Variant,
+    recipe: recipes.Recipe,
+    seed: int,
+    folder: pathlib.Path,
+    strategy: tf.distribute.Strategy | None,
+    console: rich_console.Console,
+) -> Trained:
+    """Trains the recipe's network, and keeps the epoch with the best validation AUC.
+
+    The folder gets state.npz, from which the same call goes on if it was killed,
+    history.csv, model.keras and TensorBoard's logs.
+
+    Raises:
+      MedMNISTError: a loss that is not finite, or another worker that has gone.
+      KeyboardInterrupt: interrupted before the first epoch ended.
+    """
+    keras.utils.set_random_seed(seed)
+    if recipe.deterministic:
+        tf.config.experimental.enable_op_determinism()
+        say(console, "Deterministic: two runs give equal bits. XLA is off.")
+    is_chief = strategies.is_chief(strategy)
+    state = callbacks.KeepState(folder, patience=recipe.patience, is_writing=is_chief)
+    scoring = metrics.TaskMetrics(
+        val,
+        task=variant.dataset.task,
+        from_logits=True,
+        batch_size=recipe.batch_size,
+    )
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = networks.compiled(variant, recipe)
+        if (folder / "state.npz").exists():
+            state.restore(folder / "state.npz", model)
+            say(console, f"Going on after epoch {len(state.history)}, from {folder}.")
+        interrupted = _fit(
+            model, train, scoring, state, recipe, seed=seed, console=console
+        )
+    kept = None
+    if is_chief:
+        kept = networks.save_best(
+            variant, recipe, state.best_weights, folder / "model.keras"
+        )
+    return Trained(
+        model=kept,
+        best_epoch=state.best_epoch,
+        epochs=len(state.history),
+        interrupted=interrupted,
+    )
+
+
+def _fit(model, train, scoring, state, recipe, *, seed, console) -> bool:
+    """Trains to the recipe's end; returns whether an interrupt came before."""
+    if state.is_spent:
+        return False
+    done, steps = len(state.history), train.steps(recipe.batch_size)
+    progress = callbacks.Progress(
+        console, state=state, epochs=recipe.epochs, steps=steps, batch=recipe.batch_size
+    )
+    try:
+        model.fit(
+            train.train_batches(recipe.batch_size, seed=seed, first_step=done * steps),
+            steps_per_epoch=steps,
+            initial_epoch=done,
+            epochs=recipe.epochs,
+            shuffle=False,  # the pipeline has shuffled
+            verbose=0,
+            callbacks=[
+                callbacks.StopAtNonFiniteLoss(),
+                scoring,
+                *_tensorboard(state),
+                state,
+                progress,
+            ],
+        )
+    except KeyboardInterrupt:
+        if not state.best_epoch:
+            raise
+        say(
+            console,
+            f"Interrupted: scoring the best epoch so far ({state.best_epoch}). "
+            "Press Ctrl-C again to leave without scores.",
+        )
+        return True
+    except tf.errors.OpError as error:
+        if not strategies.is_multi_worker(model.distribute_strategy):
+            raise
+        raise errors.MedMNISTError(
+            f"Another worker has gone, or cannot be reached ({type(error).__name__}). "
+            "Expected all workers of TF_CONFIG to the end. Start the same command on "
+            "all of them again: it goes on after the last whole epoch."
+        ) from error
+    finally:
+        progress.close()
+    return False
+
+
+def _tensorboard(state: callbacks.KeepState) -> list[keras.callbacks.Callback]:
+    logs = state.folder / "tensorboard"
+    if not state.is_writing:
+        return []
+    return [keras.callbacks.TensorBoard(logs, write_graph=False)]
+
+
+def say(console: rich_console.Console, text: str) -> None:
+    """One line as it is: no colours in numbers, no breaks in paths."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
