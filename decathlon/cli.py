@@ -127,6 +127,32 @@ def run(
         raise typer.Exit(1)
 
 
+@app.command()
+def report(
+    folder: Annotated[pathlib.Path, typer.Argument(help="What `run` has written.")],
+    method: Annotated[
+        str | None,
+        typer.Option(help="To look at closely [default: the best by average AUC]"),
+    ] = None,
+    out: Annotated[
+        pathlib.Path | None, typer.Option(help="[default: FOLDER/report]")
+    ] = None,
+    data_dir: DataDir = None,
+    manual_dir: ManualDir = None,
+) -> None:
+    """Scores all predictions again; writes tables, pictures and a page."""
+    quiet.tensorflow_search()
+    from medmnist_tfds.decathlon.report import tables, write
+
+    where, found, table = write.write(
+        folder, out=out, method=method, data_dir=data_dir, manual_dir=manual_dir
+    )
+    _console.print(tables.terminal(table, phantom=found.phantom))
+    for entry in found.undone():
+        _say(write.line(entry))
+    _say(f"Wrote {where}: look at {where / 'index.html'}")
+
+
 @app.command("methods")
 def list_methods() -> None:
     """The methods that come with the package, and whether they are set up."""

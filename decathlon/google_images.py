@@ -78,7 +78,7 @@ def label_order(lines: list[str], dataset: catalog.Dataset) -> list[int]:
     """For each label of the dataset, its row in a model's label file.
 
     A row is the official name, the name that `export` gave, or the class number;
-    others, such as `None_of_the_above` or `background`, are passed over.
+    others, such as `None_of_the_above`, are passed over.
 
     Raises:
       MedMNISTError: a label that stands in no row, or in several.

@@ -1,0 +1,1 @@
+"""The report of a Decathlon: scores recomputed, tables, pictures and one page."""

@@ -1,0 +1,199 @@
+"""All results of a Decathlon's folder, each score computed again.
+
+Never trusts a number that a run wrote down: a score that the prediction file does not
+give is an error.
+"""
+
+import csv
+import dataclasses
+import functools
+import json
+import pathlib
+import statistics
+
+import numpy as np
+
+from medmnist_tfds import archive, catalog, errors, predictions, scoring
+from medmnist_tfds.decathlon import cell as cells
+
+_TABLE2 = pathlib.Path(__file__).with_name("table2.csv")
+_METRICS = ("auc", "acc")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One cell: its result file, and what its predictions score."""
+
+    result: dict
+    folder: pathlib.Path
+    variant: catalog.Variant
+    scores: dict[str, scoring.Scores]  # by split; empty unless it is done
+    predicted: dict[str, np.ndarray]  # of test only: (examples, labels)
+
+    @property
+    def method(self) -> str:
+        return self.result["method"]
+
+    @property
+    def dataset(self) -> str:
+        return self.variant.dataset.name
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decathlon:
+    """All entries of a folder."""
+
+    root: pathlib.Path
+    phantom: bool
+    release: str
+    budget: str
+    entries: tuple[Entry, ...]
+    targets: dict[str, np.ndarray]  # of test, by dataset
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """Display name by name: the paper's rows in its order, then the others."""
+        order = list(paper_rows())
+        found = {e.method: e.result for e in self.entries}
+
+        def rank(name: str) -> tuple:
+            row = found[name]["paper_row"]
+            return (order.index(row) if row in order else len(order), name)
+
+        return {name: found[name]["display_name"] for name in sorted(found, key=rank)}
+
+    @property
+    def datasets(self) -> list[str]:
+        """Those that take part, in the paper's order."""
+        found = {entry.dataset for entry in self.entries}
+        return [name for name in catalog.DATASETS if name in found]
+
+    def done(self, method: str, dataset: str) -> list[Entry]:
+        """The finished entries of one cell of the table, by seed."""
+        return sorted(
+            (e for e in self._of(method, dataset) if e.scores),
+            key=lambda entry: entry.result["seed"],
+        )
+
+    def undone(self) -> list[Entry]:
+        return [entry for entry in self.entries if not entry.scores]
+
+    def lacks(self, method: str, dataset: str) -> bool:
+        """Whether some seed of this cell failed, or none was run."""
+        of = self._of(method, dataset)
+        return not of or any(not entry.scores for entry in of)
+
+    def _of(self, method: str, dataset: str) -> list[Entry]:
+        return [e for e in self.entries if (e.method, e.dataset) == (method, dataset)]
+
+    def paper(self, method: str, dataset: str, metric: str) -> float | None:
+        """Table 2's value, where one may be set beside ours."""
+        if self.phantom or self.release != catalog.DEFAULT_VERSION:
+            return None
+        rows = {e.method: e.result["paper_row"] for e in self.entries}
+        return paper_rows().get(rows[method], {}).get((dataset, metric))
+
+    def values(self, method: str, dataset: str, metric: str, split="test") -> list:
+        """The scores of one cell of the table, one per seed."""
+        return [getattr(e.scores[split], metric) for e in self.done(method, dataset)]
+
+    def mean(self, method: str, dataset: str, metric: str, split="test"):
+        found = self.values(method, dataset, metric, split)
+        return statistics.fmean(found) if found else None
+
+
+@functools.cache
+def paper_rows() -> dict[str, dict[tuple[str, str], float]]:
+    """The paper's Table 2: method -> (dataset, metric) -> value."""
+    rows: dict[str, dict[tuple[str, str], float]] = {}
+    with _TABLE2.open(newline="") as file:
+        for line in csv.DictReader(file):
+            for metric in _METRICS:
+                key = (line["dataset"], metric)
+                rows.setdefault(line["method"], {})[key] = float(line[metric])
+    return rows
+
+
+def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
+    """Reads a Decathlon's folder, and scores every prediction file again.
+
+    Raises:
+      MedMNISTError: no Decathlon, no result, or a score that disagrees with its
+        result.json.
+    """
+    try:
+        about = json.loads((root / "decathlon.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.MedMNISTError(
+            f"{root} holds no Decathlon ({error}). Expected a folder that "
+            "`medmnist-tfds decathlon run --out` has written."
+        ) from error
+    places = sorted(path.parent for path in root.glob("cells/*/result.json"))
+    if not places:
+        raise errors.MedMNISTError(
+            f"{root} holds no results yet. Expected at least one cell. Run: "
+            f"medmnist-tfds decathlon run --out {root}"
+        )
+
+    @functools.cache
+    def targets(tfds_name: str, split: str) -> np.ndarray:
+        return _targets(catalog.parse(tfds_name), split, data_dir, manual_dir)
+
+    entries = [_entry(place, targets) for place in places]
+    return Decathlon(
+        root=root,
+        phantom=about["phantom"],
+        release=about["release"],
+        budget=about["budget"],
+        entries=tuple(entries),
+        targets={
+            e.dataset: targets(e.result["dataset"], "test") for e in entries if e.scores
+        },
+    )
+
+
+def _entry(place: pathlib.Path, targets) -> Entry:
+    result = cells.read(place)
+    variant = catalog.parse(result["dataset"])
+    scores, predicted = {}, {}
+    for split, said in result.get("scores", {}).items():
+        found = _predictions(place, split)
+        labels = targets(result["dataset"], split)
+        scores[split] = scoring.score(labels, found.scores, task=variant.dataset.task)
+        for metric in _METRICS:
+            again = getattr(scores[split], metric)
+            if abs(again - said[metric]) > 1e-9:
+                raise errors.MedMNISTError(
+                    f"{place / 'result.json'} says {metric.upper()} {said[metric]} on "
+                    f"{split}, but its prediction file gives {again}. Expected both "
+                    "equal. One of them was changed: delete the folder and run the "
+                    "Decathlon again."
+                )
+        if split == "test":
+            predicted[split] = found.scores
+    return Entry(
+        result=result,
+        folder=place,
+        variant=variant,
+        scores=scores,
+        predicted=predicted,
+    )
+
+
+def _predictions(place: pathlib.Path, split: str) -> predictions.Predictions:
+    found = list(place.glob(f"*_{split}_[[]AUC[]]*@*.csv"))
+    if len(found) != 1:
+        raise errors.MedMNISTError(
+            f"{place} holds {len(found)} prediction files of {split}. Expected one. "
+            "Delete the folder and run the Decathlon again."
+        )
+    return predictions.read(found[0])
+
+
+def _targets(variant: catalog.Variant, split: str, data_dir, manual_dir) -> np.ndarray:
+    if variant.phantom or archive.is_here(variant) or manual_dir is not None:
+        return predictions.split_targets(variant, split, folder=manual_dir)
+    # Only the prepared data may be left, as on a machine that runs reports alone.
+    from medmnist_tfds import builders, pipeline
+
+    return pipeline.Split(builders.prepared(variant, data_dir), split).labels

@@ -1,0 +1,71 @@
+"""One HTML page with the whole report in it: opens anywhere, asks for nothing else.
+
+Never computes: it shows what `summary` and `figures` have made.
+"""
+
+import base64
+import pathlib
+
+import jinja2
+
+from medmnist_tfds import catalog, files
+from medmnist_tfds.decathlon.report import collect, summary, tables
+
+
+def write(
+    path: pathlib.Path,
+    found: collect.Decathlon,
+    table: summary.Summary,
+    *,
+    pictures: dict[str, pathlib.Path],
+    method: str,
+    undone: list[str],
+) -> None:
+    """Writes the page.
+
+    Args:
+      path: of the HTML file.
+      found: all results.
+      table: their summary.
+      pictures: caption and PNG of each picture, which are put into the page.
+      method: the one looked at closely.
+      undone: a line for each cell that has no scores.
+    """
+    loader = jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates"))
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    text = environment.get_template("page.html").render(
+        found=found,
+        table=table,
+        metrics=summary.METRICS,
+        banner=tables.BANNER if found.phantom else None,
+        note=tables.note(found.phantom),
+        pictures={
+            caption: base64.b64encode(png.read_bytes()).decode()
+            for caption, png in pictures.items()
+        },
+        method=found.methods[method],
+        per_class=per_class(found, method),
+        cautions={
+            catalog.DATASETS[name].paper_name: catalog.DATASETS[name].caution
+            for name in found.datasets
+            if catalog.DATASETS[name].caution and not found.phantom
+        },
+        undone=undone,
+    )
+    with files.replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def per_class(found: collect.Decathlon, method: str) -> dict[str, list]:
+    """(label, test AUC) by the paper's name of a dataset; mean over seeds."""
+    result = {}
+    for name in found.datasets:
+        entries = found.done(method, name)
+        if entries:
+            each = [entry.scores["test"].auc_per_class for entry in entries]
+            means = [sum(aucs) / len(aucs) for aucs in zip(*each, strict=True)]
+            dataset = catalog.DATASETS[name]
+            result[dataset.paper_name] = list(zip(dataset.labels, means, strict=True))
+    return result

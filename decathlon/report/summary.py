@@ -1,0 +1,130 @@
+"""Table 2 as numbers: means, spreads and intervals, beside the paper's.
+
+Never formats: `tables` and `page` do.
+"""
+
+import dataclasses
+import statistics
+
+import numpy as np
+
+from medmnist_tfds import catalog
+from medmnist_tfds.decathlon.report import bootstrap, collect
+
+AVERAGE = "average"
+METRICS = ("auc", "acc")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Value:
+    """One number of Table 2, on the test split."""
+
+    mean: float  # over seeds
+    sd: float | None  # sample standard deviation over seeds; None for one seed
+    low: float  # 95 % bootstrap interval of `mean` over test examples
+    high: float
+    seeds: int
+    paper: float | None
+    is_best: bool = False  # of its column, to three digits
+
+    @property
+    def difference(self) -> float | None:
+        return None if self.paper is None else self.mean - self.paper
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method: its values by (column, metric); a column is a dataset or AVERAGE."""
+
+    method: str
+    display_name: str
+    values: dict[tuple[str, str], Value]
+    lacking: tuple[str, ...]  # datasets with a seed that failed or was not run
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The whole table."""
+
+    columns: tuple[str, ...]  # the datasets that take part, then AVERAGE
+    rows: tuple[Row, ...]
+
+    def title(self, column: str) -> str:
+        if column != AVERAGE:
+            return catalog.DATASETS[column].paper_name
+        count = len(self.columns) - 1
+        whole = len(catalog.DATASETS)
+        return f"Average of {whole}" if count == whole else f"Average of these {count}"
+
+
+def summarize(found: collect.Decathlon, *, resamples=bootstrap.RESAMPLES) -> Summary:
+    """The table of a Decathlon, best values marked."""
+    rows = [
+        _row(found, method, name, resamples) for method, name in found.methods.items()
+    ]
+    columns = (*found.datasets, AVERAGE)
+    for column in columns:
+        for metric in METRICS:
+            key = (column, metric)
+            means = [round(r.values[key].mean, 3) for r in rows if key in r.values]
+            for row in rows:
+                value = row.values.get(key)
+                if value and round(value.mean, 3) == max(means):
+                    row.values[key] = dataclasses.replace(value, is_best=True)
+    return Summary(columns=columns, rows=tuple(rows))
+
+
+def _row(found, method: str, display_name: str, resamples: int) -> Row:
+    values, draws = {}, {}
+    for dataset in found.datasets:
+        entries = found.done(method, dataset)
+        if not entries:
+            continue
+        draws[dataset] = bootstrap.resample(
+            found.targets[dataset],
+            [entry.predicted["test"] for entry in entries],
+            task=catalog.DATASETS[dataset].task,
+            resamples=resamples,
+        )
+        for metric in METRICS:
+            values[dataset, metric] = _value(
+                found.values(method, dataset, metric),
+                draws[dataset][metric],
+                found.paper(method, dataset, metric),
+            )
+    lacking = tuple(d for d in found.datasets if found.lacks(method, d))
+    if not lacking:
+        for metric in METRICS:
+            values[AVERAGE, metric] = _average(found, method, metric, draws)
+    return Row(method=method, display_name=display_name, values=values, lacking=lacking)
+
+
+def _value(scores: list[float], draws: np.ndarray, paper: float | None) -> Value:
+    low, high = bootstrap.interval(draws)
+    return Value(
+        mean=statistics.fmean(scores),
+        sd=statistics.stdev(scores) if len(scores) > 1 else None,
+        low=low,
+        high=high,
+        seeds=len(scores),
+        paper=paper,
+    )
+
+
+def _average(found, method: str, metric: str, draws: dict) -> Value:
+    """Mean over datasets; its spread is that of the seeds' own averages."""
+    per_dataset = [found.values(method, name, metric) for name in found.datasets]
+    papers = [found.paper(method, name, metric) for name in found.datasets]
+    seeds = [
+        tuple(e.result["seed"] for e in found.done(method, name))
+        for name in found.datasets
+    ]
+    is_same = len(set(seeds)) == 1
+    scores = (
+        [statistics.fmean(values) for values in zip(*per_dataset, strict=True)]
+        if is_same
+        else [statistics.fmean(map(statistics.fmean, per_dataset))]
+    )
+    means = np.mean([draws[name][metric] for name in found.datasets], axis=0)
+    paper = None if None in papers else statistics.fmean(papers)
+    return _value(scores, means, paper)
