@@ -5,6 +5,7 @@ is what a user asks for with `decathlon setup`.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import filelock
 import pooch
@@ -50,9 +52,17 @@ def interpreter(method: methods.Method) -> pathlib.Path | Missing:
     return folder / "bin/python"
 
 
-def packages(method: methods.Method) -> list[str] | None:
-    """What `pip freeze` said when the environment was built; None without one."""
-    return _read(_folder(method)).get("packages") if method.has_environment else None
+def packages(method: methods.Method) -> list[str]:
+    """What is installed where the method runs: `name==version` of each package."""
+    if method.has_environment:
+        return _read(_folder(method)).get("packages", [])
+    return _own_packages()
+
+
+@functools.cache
+def _own_packages() -> list[str]:
+    found = {d.metadata["Name"]: d.version for d in metadata.distributions()}
+    return [f"{name}=={found[name]}" for name in sorted(found, key=str.lower)]
 
 
 def setup(method: methods.Method, *, python: str | None = None, say=print) -> None:
@@ -99,12 +109,9 @@ def setup(method: methods.Method, *, python: str | None = None, say=print) -> No
 
 def _build(method, folder: pathlib.Path, python: str, log: pathlib.Path) -> None:
     pip = [folder / "bin/python", "-m", "pip", "install", "--no-input"]
-    steps = [
-        [python, "-m", "venv", folder],
-        [*pip, "--upgrade", "pip"],
-    ]
+    steps = [[python, "-m", "venv", folder]]
     if method.build_requirements:
-        steps.append([*pip, *method.build_requirements])
+        steps.append([*pip, "--upgrade", *method.build_requirements])
     steps.append([*pip, *method.requirements])
     # Build tools that pip has just installed, such as swig, are looked for on the PATH.
     path = f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"

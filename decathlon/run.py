@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import signal
 import threading
+import time
 from concurrent import futures
 
 import filelock
@@ -29,6 +30,8 @@ from medmnist_tfds.decathlon import (
 )
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.medmnist_phantom import medmnist_phantom_dataset_builder as phantom
+
+_STOP_SECONDS = 30
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -164,11 +167,18 @@ class _Run:
     def _stop(self, pending: dict[futures.Future, cells.Cell]) -> None:
         """Ends all processes; what they had done so far stays for the next time."""
         self.show.say("Interrupted: ending the running cells.")
-        (self.root / "stop").touch()
+        (self.root / "stop").touch()  # stays until the next start: some may be late
         for future in pending:
             future.cancel()
-        futures.wait([f for f in pending if not f.cancelled()], timeout=30)
-        (self.root / "stop").unlink(missing_ok=True)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while any(map(_is_running, pending.values())) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def _is_running(cell: cells.Cell) -> bool:
+    # Asked of the folder: Dask calls a future cancelled while its process goes on.
+    has_outcome = (cell.work / supervisor.OUTCOME).exists()
+    return (cell.work / supervisor.STARTED).exists() and not has_outcome
 
 
 def _grid(plan: Plan, root: pathlib.Path) -> list[cells.Cell]:

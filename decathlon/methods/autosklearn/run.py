@@ -38,7 +38,7 @@ def main() -> None:
     (folder / "leaderboard.txt").write_text(model.leaderboard().to_string() + "\n")
     for split, values in pixels.items():
         np.save(folder / f"{split}.npy", model.predict_proba(values))
-    shutil.rmtree(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 if __name__ == "__main__":  # its workers import this file
