@@ -1,0 +1,76 @@
+"""Intervals against plain resampling with the scores of `scoring`."""
+
+import numpy as np
+import pytest
+
+from medmnist_tfds import catalog, scoring
+from medmnist_tfds.decathlon.report import bootstrap
+
+SHAPES = {
+    catalog.Task.BINARY: (40, 2),
+    catalog.Task.MULTICLASS: (60, 3),
+    catalog.Task.ORDINAL: (60, 4),
+    catalog.Task.MULTILABEL: (50, 3),
+}
+
+
+def draw(task, seed):
+    rng = np.random.default_rng(seed)
+    examples, columns = SHAPES[task]
+    scores = rng.random((examples, columns)).round(1)  # with ties
+    if task is catalog.Task.MULTILABEL:
+        return rng.integers(2, size=(examples, columns)), scores
+    return rng.permutation(np.arange(examples) % columns)[:, None], scores
+
+
+@pytest.mark.parametrize("task", SHAPES)
+def test_resampled_scores_are_those_of_the_drawn_examples(task):
+    targets, first = draw(task, 0)
+    _, second = draw(task, 1)
+    found = bootstrap.resample(targets, [first, second], task=task, resamples=60)
+    rng, size = np.random.default_rng(0), len(targets)
+    drawn = np.concatenate(
+        [
+            rng.integers(size, size=(count, size))
+            for count in (bootstrap._BLOCK, 60 - bootstrap._BLOCK)
+        ]
+    )
+    for number, index in enumerate(drawn):
+        each = [
+            scoring.score(targets[index], scores[index], task=task)
+            for scores in (first, second)
+        ]
+        for metric in ("auc", "acc"):
+            expected = np.mean([getattr(one, metric) for one in each])
+            assert found[metric][number] == pytest.approx(expected, abs=1e-12)
+
+
+def test_one_binary_column_is_scored_as_two():
+    targets, scores = draw(catalog.Task.BINARY, 3)
+    one = bootstrap.resample(targets, [scores[:, 1:]], task=catalog.Task.BINARY)
+    two = bootstrap.resample(targets, [scores], task=catalog.Task.BINARY)
+    np.testing.assert_array_equal(one["auc"], two["auc"])
+
+
+def test_a_drawn_set_without_a_class_has_no_auc_and_is_left_out():
+    targets = np.array([0, 0, 0, 0, 1])
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 0.35])[:, None]
+    found = bootstrap.resample(targets, [scores], task=catalog.Task.BINARY)
+    assert np.isnan(found["auc"]).any() and np.isfinite(found["acc"]).all()
+    low, high = bootstrap.interval(found["auc"])
+    assert 0 <= low <= high <= 1
+
+
+def test_the_interval_has_its_coverage():
+    """Of 200 test sets, about 95 % of the intervals hold the true accuracy."""
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(200):
+        targets = rng.integers(2, size=200)
+        is_right = rng.random(200) < 0.8
+        scores = np.where(is_right, targets, 1 - targets)[:, None].astype(float)
+        found = bootstrap.resample(
+            targets, [scores], task=catalog.Task.BINARY, resamples=300
+        )
+        low, high = bootstrap.interval(found["acc"])
+        hits += low <= 0.8 <= high
+    assert 0.90 <= hits / 200 <= 0.99

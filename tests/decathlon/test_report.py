@@ -1,0 +1,248 @@
+"""A report against numbers computed here from the prediction files alone."""
+
+import csv
+import html.parser
+import io
+import json
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+
+import numpy as np
+import pytest
+import small_methods
+from PIL import Image
+from rich import console as rich_console
+from sklearn import metrics
+
+from medmnist_tfds import catalog, errors, predictions
+from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.decathlon import run as decathlon
+from medmnist_tfds.decathlon.report import collect, write
+
+DATASETS = ("breast", "retina", "chest")
+
+
+def quietly(plan, root):
+    console = rich_console.Console(file=io.StringIO())
+    return decathlon.run(plan, root, console=console)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory, data_dir):
+    """Two methods and one that crashes, two seeds, three datasets; its folder."""
+    place = tmp_path_factory.mktemp("report")
+    folders = small_methods.make(place, "good", "crash")
+    plan = decathlon.Plan(
+        methods=tuple(map(methods.find, [*folders, "constant"])),
+        variants=tuple(catalog.variant(name, phantom=True) for name in DATASETS),
+        seeds=(0, 1),
+        budget="smoke",
+        jobs=2,
+        data_dir=data_dir,
+    )
+    quietly(plan, place / "out")
+    write.write(place / "out")
+    return place / "out"
+
+
+def lines(report) -> dict[tuple, dict]:
+    with (report / "report/table2.csv").open(newline="") as file:
+        return {
+            (x["method"], x["column"], x["metric"]): x for x in csv.DictReader(file)
+        }
+
+
+def expected(report, dataset: str, seed: int) -> tuple[float, float]:
+    """AUC and ACC of the good method by scikit-learn, from its prediction file."""
+    place = report / f"cells/{dataset}-good-seed{seed}"
+    (path,) = place.glob("*_test_*.csv")
+    found = predictions.read(path)
+    targets = predictions.split_targets(found.variant, "test")
+    if dataset == "chest":
+        auc = metrics.roc_auc_score(targets, found.scores, average="macro")
+        return auc, np.mean((found.scores > 0.5) == targets)
+    if dataset == "breast":
+        auc = metrics.roc_auc_score(targets, found.scores[:, 1])
+        return auc, metrics.accuracy_score(targets, found.scores[:, 1] > 0.5)
+    one_hot = targets == np.arange(5)
+    auc = metrics.roc_auc_score(one_hot, found.scores, average="macro")
+    return auc, metrics.accuracy_score(targets, found.scores.argmax(axis=1))
+
+
+def test_table_2_holds_mean_and_spread_over_seeds(report):
+    table, means = lines(report), {"auc": [], "acc": []}
+    for dataset in DATASETS:
+        seeds = [expected(report, dataset, seed) for seed in (0, 1)]
+        for metric, values in zip(
+            ("auc", "acc"), zip(*seeds, strict=True), strict=True
+        ):
+            line = table["good", dataset, metric]
+            assert float(line["mean"]) == pytest.approx(np.mean(values), abs=1e-12)
+            assert float(line["sd"]) == pytest.approx(np.std(values, ddof=1), abs=1e-12)
+            assert line["seeds"] == "2"
+            assert float(line["low95"]) < float(line["mean"]) < float(line["high95"])
+            means[metric].append(values)
+    for metric, values in means.items():
+        line = table["good", "average", metric]
+        per_seed = np.mean(values, axis=0)
+        assert float(line["mean"]) == pytest.approx(per_seed.mean(), abs=1e-12)
+        assert float(line["sd"]) == pytest.approx(per_seed.std(ddof=1), abs=1e-12)
+
+
+def test_the_best_of_a_column_is_marked(report):
+    table = lines(report)
+    for dataset in DATASETS:
+        auc = {m: float(table[m, dataset, "auc"]["mean"]) for m in ("good", "constant")}
+        best = max(auc, key=auc.get)
+        assert table[best, dataset, "auc"]["is_best"] == "True"
+    marked = re.findall(r"\*\*0\.\d{3}\*\*", (report / "report/table2.md").read_text())
+    count = sum(line["is_best"] == "True" for line in table.values())
+    assert len(marked) == count > 0
+
+
+def test_a_method_that_failed_is_marked_incomplete_with_its_reason(report):
+    assert lines(report)["crash", "breast", "auc"]["is_complete"] == "False"
+    for name in ("table2.md", "index.html"):
+        text = (report / "report" / name).read_text()
+        assert "incomplete" in text and "no such luck" in text
+    assert "$^*$ incomplete" in (report / "report/table2.tex").read_text()
+
+
+def test_phantom_results_carry_a_banner_and_no_number_of_the_paper(report):
+    for name in ("table2.md", "table2.tex", "index.html"):
+        text = (report / "report" / name).read_text()
+        assert "PHANTOM DATA" in text and "paper" not in text.lower()
+    assert {line["paper"] for line in lines(report).values()} == {""}
+    assert {line["data"] for line in lines(report).values()} == {"phantom"}
+
+
+@pytest.mark.parametrize(
+    ("release", "is_paper"), [("1.0.0", True), ("3.0.0", False), ("phantom", False)]
+)
+def test_the_paper_stands_beside_its_own_release_only(release, is_paper):
+    result = {"method": "resnet18_28", "paper_row": "ResNet-18 (28)"}
+    entry = collect.Entry(
+        result=result,
+        folder=pathlib.Path("none"),
+        variant=catalog.variant("breast"),
+        scores={},
+        predicted={},
+    )
+    found = collect.Decathlon(
+        root=pathlib.Path("none"),
+        phantom=release == "phantom",
+        release=release,
+        budget="paper",
+        entries=(entry,),
+        targets={},
+    )
+    value = found.paper("resnet18_28", "breast", "auc")
+    assert value == (0.897 if is_paper else None)
+
+
+def test_the_papers_table_is_whole():
+    rows = collect.paper_rows()
+    assert len(rows) == 7
+    for row in rows.values():
+        assert {name for name, _ in row} == set(catalog.DATASETS)
+    auc = [rows["Google AutoML Vision"][name, "auc"] for name in catalog.DATASETS]
+    assert statistics.fmean(auc) == pytest.approx(0.9215)  # by hand from Table 2
+
+
+def test_a_changed_score_is_an_error(report, tmp_path):
+    shutil.copytree(report, tmp_path / "copy")
+    path = tmp_path / "copy/cells/breast-good-seed0/result.json"
+    result = json.loads(path.read_text())
+    result["scores"]["test"]["auc"] += 1e-6
+    path.write_text(json.dumps(result))
+    with pytest.raises(errors.MedMNISTError, match="its prediction file gives"):
+        write.write(tmp_path / "copy")
+
+
+def test_an_unknown_method_is_refused_with_those_that_there_are(report, tmp_path):
+    with pytest.raises(errors.MedMNISTError, match="scores: .*good"):
+        write.write(report, method="godo", out=tmp_path)
+
+
+def test_a_folder_without_a_decathlon_is_refused(tmp_path):
+    with pytest.raises(errors.MedMNISTError, match="holds no Decathlon"):
+        write.write(tmp_path)
+
+
+def test_the_confusion_matrix_counts_every_example(report):
+    from medmnist_tfds.decathlon.report import figures
+
+    found = collect.collect(report)
+    for name in DATASETS:
+        dataset = catalog.DATASETS[name]
+        counts, _ = figures.counted(found, "good", dataset)
+        per_example = dataset.num_labels if name == "chest" else 1
+        assert counts.sum() == 2 * 200 * per_example  # two seeds
+        targets = found.targets[name]
+        positives = (
+            targets.sum(axis=0) if name == "chest" else np.bincount(targets[:, 0])
+        )
+        rows = counts[:, :2].sum(axis=1) if name == "chest" else counts.sum(axis=1)
+        np.testing.assert_array_equal(rows, 2 * positives)
+
+
+def test_the_pictures_are_pictures(report):
+    for name in ("figure2.png", "confusion.png"):
+        with Image.open(report / "report" / name) as picture:
+            pixels = np.asarray(picture.convert("L"))
+        assert pixels.shape[1] > 600 and pixels.std() > 5
+
+
+class _Page(html.parser.HTMLParser):
+    """Every address that a page would ask for."""
+
+    def __init__(self):
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "srcset")]
+
+
+def test_the_page_asks_for_nothing_else(report):
+    page = _Page()
+    text = (report / "report/index.html").read_text()
+    page.feed(text)
+    assert page.addresses and all(a.startswith("data:") for a in page.addresses)
+    assert "url(" not in text and "@import" not in text and "<script" not in text
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_page_fits_the_window_of_a_browser(report, tmp_path, width):
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
+    if browser is None:
+        pytest.skip("no Chromium or Chrome on the PATH")
+    measure = (
+        "<script>document.title = document.documentElement.scrollWidth + ' ' + "
+        "document.documentElement.clientWidth + ' ' + "
+        "[...document.images].every(i => i.complete && i.naturalWidth)</script>"
+    )
+    page = tmp_path / "page.html"
+    text = (report / "report/index.html").read_text()
+    # A headless window is not narrower than 500 pixels: a frame is.
+    page.write_text(text.replace("</body>", f"{measure}</body>"))
+    frame = tmp_path / "frame.html"
+    frame.write_text(
+        f'<iframe src=page.html width={width} height=900 onload="document.title = '
+        'frames[0].document.title"></iframe>'
+    )
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += ["--allow-file-access-from-files", f"--user-data-dir={tmp_path}/profile"]
+    done = subprocess.run(
+        [*command, "--virtual-time-budget=10000", frame.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    (title,) = re.findall("<title>(.*?)</title>", done.stdout)
+    whole, seen, has_images = title.split()
+    assert int(whole) <= int(seen) <= width and has_images == "true"
