@@ -5,8 +5,9 @@ BIN = .venv/bin
 .PHONY: demo test test-slow lint bench clean
 
 demo: .venv/installed
-	$(BIN)/medmnist-tfds train breast --phantom --epochs 8 --set learning_rate=0.01 \
-		--out runs/demo-phantom --data-dir runs/tfds
+	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
+		--methods constant,resnet18_28 --jobs 2 --out runs/demo --data-dir runs/tfds
+	$(BIN)/medmnist-tfds decathlon report runs/demo
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -m "not slow"
@@ -36,4 +37,4 @@ bench: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build *.egg-info runs/demo-phantom runs/tfds
+	rm -rf .venv build *.egg-info runs/demo runs/tfds

@@ -1,0 +1,119 @@
+"""The methods that come with the package, run by the harness on phantom data."""
+
+import csv
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from medmnist_tfds import catalog, pipeline, predictions
+from medmnist_tfds.decathlon import environment
+from medmnist_tfds.decathlon import method as methods
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+
+def command(*arguments) -> list[str]:
+    program = [sys.executable, "-m", "medmnist_tfds", "decathlon", "run", "--phantom"]
+    return [*program, "--budget", "smoke", *map(str, arguments)]
+
+
+def call(*arguments, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, **options
+    )
+
+
+def test_the_constant_method_gives_class_frequencies(tmp_path, data_dir, phantom):
+    done = call(
+        *("--methods", "constant", "--datasets", "derma,chest"),
+        *("--data-dir", data_dir, "--out", tmp_path / "out"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("derma", "chest"):
+        labels = pipeline.Split(phantom(name), "train").labels
+        count = catalog.DATASETS[name].num_labels
+        one_hot = labels if labels.ndim == 2 else labels[:, None] == np.arange(count)
+        place = tmp_path / f"out/cells/{name}-constant-seed0"
+        (path,) = place.glob("*_test_*.csv")
+        found = predictions.read(path).scores
+        np.testing.assert_allclose(found, np.tile(one_hot.mean(axis=0), (200, 1)))
+        assert json.loads((place / "result.json").read_text())["scores"]["test"][
+            "auc"
+        ] == pytest.approx(0.5)
+
+
+def test_a_resnet_that_was_killed_goes_on_after_its_last_epoch(tmp_path, data_dir):
+    arguments = ("--methods", "resnet18_28", "--datasets", "chest")
+    arguments += ("--set", "resnet18_28.epochs=2", "--data-dir", data_dir)
+    arguments += ("--out", tmp_path / "out")
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    work = tmp_path / "out/work/chest-resnet18_28-seed0"
+    deadline = time.monotonic() + 240
+    while not (work / "state.npz").exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    gone, alive = psutil.wait_procs(family, timeout=30)
+    assert gone and not alive
+    done = call(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    place = tmp_path / "out/cells/chest-resnet18_28-seed0"
+    assert "Going on after epoch 1" in (place / "log.txt").read_text()
+    with (place / "history.csv").open(newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
+    assert {path.name for path in place.iterdir() if path.suffix != ".csv"} == {
+        "log.txt", "model.keras", "result.json", "task.json", "tensorboard",
+    }  # fmt: skip
+    log = (place / "log.txt").read_text()
+    assert "oneDNN" not in log and "cuda" not in log.lower()
+
+
+def test_the_method_that_the_readme_shows_runs(tmp_path, data_dir):
+    text = README.read_text()
+    definition = re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1]
+    program = re.search(r"```python\n(# my_method/run.py\n.*?)```", text, re.DOTALL)[1]
+    assert len((definition + program).strip().splitlines()) <= 15
+    folder = tmp_path / "my_method"
+    folder.mkdir()
+    (folder / "method.toml").write_text(definition)
+    (folder / "run.py").write_text(program)
+    done = call(
+        *("--method", "./my_method", "--datasets", "breast,oct"),
+        *("--data-dir", data_dir, "--out", tmp_path / "out"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("breast", "oct"):
+        path = tmp_path / f"out/cells/{name}-my_method-seed0/result.json"
+        assert json.loads(path.read_text())["scores"]["test"]["auc"] > 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["autosklearn", "autokeras"])
+def test_an_automl_method_runs_where_it_is_set_up(name, tmp_path, data_dir):
+    found = environment.interpreter(methods.find(name))
+    if isinstance(found, environment.Missing):
+        pytest.skip(found.reason)
+    done = call(
+        *("--methods", name, "--datasets", "breast,derma,chest"),
+        *("--data-dir", data_dir, "--out", tmp_path / "out"),
+        env=dict(os.environ),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    place = tmp_path / f"out/cells/breast-{name}-seed0"
+    assert (
+        json.loads((place / "result.json").read_text())["scores"]["test"]["auc"] > 0.6
+    )
