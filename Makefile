@@ -19,8 +19,8 @@ lint: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-bench: .venv/installed
-	$(BIN)/python -m benchmarks.run pipeline
+bench: .venv/installed .venv-peer/installed
+	$(BIN)/python -m benchmarks.run
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \
@@ -36,5 +36,14 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps medmnist==3.0.2
 	touch $@
 
+# What we are measured against: PyTorch and the official package, by themselves.
+.venv-peer/installed:
+	$(PYTHON) -m venv .venv-peer
+	.venv-peer/bin/python -m pip install --quiet --upgrade pip
+	.venv-peer/bin/python -m pip install --quiet torch==2.13.0 torchvision \
+		numpy pandas pillow scikit-learn tqdm
+	.venv-peer/bin/python -m pip install --quiet --no-deps medmnist==3.0.2
+	touch $@
+
 clean:
-	rm -rf .venv build *.egg-info runs/demo runs/tfds
+	rm -rf .venv .venv-peer build *.egg-info runs/demo runs/tfds

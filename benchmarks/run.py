@@ -1,83 +1,216 @@
-"""`python -m benchmarks.run pipeline`: how fast we are, printed as a table.
+"""`python -m benchmarks.run [WHAT ...]`: how fast we are, against named peers.
 
-Never asserts: timings are for people. Each figure is a median over repetitions.
+Each figure comes from a process of its own; the two sides of a ratio run in turn, so
+that a drift of the machine hits both. Never asserts: timings are for people.
 """
 
 import argparse
+import contextlib
+import datetime
+import importlib.metadata
+import json
 import os
+import pathlib
+import platform
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from rich import console as rich_console
+from rich import progress as rich_progress
+from rich import table as rich_table
 
-import tensorflow_datasets as tfds
-from rich import console, table
+from benchmarks import data
+from medmnist_tfds import files
 
-import medmnist_tfds  # noqa: F401
-from medmnist_tfds import pipeline
-from medmnist_tfds.medmnist_phantom import medmnist_phantom_dataset_builder as phantoms
-
-BATCH, EXAMPLES, REPEATS = 128, 20_000, 5
-
-
-def images_per_second(batches, count: int) -> list[float]:
-    """Rates of repetitions of `count` images each, start included, after a warm-up."""
-    rates = []
-    for _ in range(REPEATS + 1):
-        start, done = time.perf_counter(), 0
-        for images, *_ in batches:
-            done += len(images)
-            if done >= count:
-                break
-        rates.append(done / (time.perf_counter() - start))
-    return rates[1:]
+HERE = pathlib.Path(__file__).parent
+PEER = HERE.parent / ".venv-peer/bin/python"  # `make bench` builds it
+Figure = tuple[str, str, list[str]]  # name, "ours" or "peer", arguments
 
 
-def measure_pipeline() -> None:
-    """Shuffled training batches of 28x28 RGB images, against plain TFDS streams."""
-    config = phantoms.PhantomConfig(
-        name="path_benchmark",
-        dataset="path",
-        splits={"train": EXAMPLES, "val": 100, "test": 100},
+def _ours(name: str, *arguments: str) -> Figure:
+    return name, "ours", list(arguments)
+
+
+def _peer(name: str, *arguments: str) -> Figure:
+    return name, "peer", list(arguments)
+
+
+_BFLOAT16 = ("--precision", "mixed_bfloat16")
+_LAST, _LAST_BFLOAT16 = ("--way", "channels_last"), ("--way", "channels_last_bfloat16")
+
+# The first figure of each list is what the others are held against.
+SUITES: dict[str, list[Figure]] = {
+    "pipeline": [
+        _peer("official DataLoader, 0 workers", "pipeline", "--workers", "0"),
+        _peer("official DataLoader, 2 workers", "pipeline", "--workers", "2"),
+        _ours("pipeline, shuffled", "pipeline"),
+    ],
+    "step": [
+        _peer("PyTorch, NCHW float32 (official)", "step"),
+        _peer("PyTorch, channels last", "step", *_LAST),
+        _peer("PyTorch, channels last, bfloat16", "step", *_LAST_BFLOAT16),
+        _ours("float32", "step"),
+        _ours("bfloat16", "step", *_BFLOAT16),
+    ],
+    "variants": [
+        _ours("float32", "step"),
+        _ours("float32, unfused", "step", "--unfused"),
+        _ours("float32, XLA", "step", "--xla", "on"),
+        _ours("float32, 2 replicas", "step", "--replicas", "2"),
+        _ours("float32, 2 replicas, XLA", "step", "--replicas", "2", "--xla", "on"),
+        _ours("bfloat16", "step", *_BFLOAT16),
+        _ours("bfloat16, unfused", "step", *_BFLOAT16, "--unfused"),
+        _ours("bfloat16, XLA", "step", *_BFLOAT16, "--xla", "on"),
+        _ours("bfloat16, 2 replicas", "step", *_BFLOAT16, "--replicas", "2"),
+    ],
+    "inference": [
+        _peer("PyTorch, NCHW float32 (official)", "inference"),
+        _ours("float32", "inference"),
+        _ours("bfloat16", "inference", *_BFLOAT16),
+    ],
+    "epoch": [
+        _peer("official, Breast's size", "epoch", "--name", "breast"),
+        _ours("float32, Breast's size", "epoch", "--name", "breast"),
+        _ours("bfloat16, Breast's size", "epoch", "--name", "breast", *_BFLOAT16),
+        _peer("official, Derma's size", "epoch", "--name", "derma"),
+        _ours("float32, Derma's size", "epoch", "--name", "derma"),
+        _ours("bfloat16, Derma's size", "epoch", "--name", "derma", *_BFLOAT16),
+    ],
+    "score": [
+        _peer("official evaluator, ChestMNIST test", "score", "--name", "chest"),
+        _ours("ours, ChestMNIST test", "score", "--name", "chest"),
+        _peer("official evaluator, PathMNIST train", "score", "--name", "path"),
+        _ours("ours, PathMNIST train", "score", "--name", "path"),
+    ],
+    "prepare": [
+        _ours("plain TFDS generator", "prepare", "--plain"),
+        _ours("medmnist/path", "prepare"),
+    ],
+    "import": [
+        _ours("tensorflow_datasets", "start", "--code", "import tensorflow_datasets"),
+        _ours("medmnist_tfds", "start", "--code", "import medmnist_tfds"),
+        _ours(
+            "medmnist-tfds --help",
+            "start",
+            "--code",
+            "import sys; sys.argv = ['medmnist-tfds', '--help']; "
+            "from medmnist_tfds import cli; cli.main()",
+        ),
+    ],
+}
+_NEW_BASE = ("official, ", "official evaluator, ")  # a pair's own base
+
+
+def _write_data(folder: pathlib.Path, suite: str) -> None:
+    """The files that the programs of a suite read."""
+    if suite in ("pipeline", "step", "variants", "inference"):
+        data.write(folder, "path", train=20_000, val=100, test=100)
+    elif suite == "epoch":
+        data.write(folder, "breast")
+        data.write(folder, "derma")
+    elif suite == "prepare":
+        data.write(folder, "path", train=30_000, val=100, test=100)
+    elif suite == "score":
+        for name, split in (("chest", "test"), ("path", "train")):
+            data.write_scores(folder, name, split)
+
+
+def _once(figure: Figure, folder: pathlib.Path) -> dict:
+    _, side, arguments = figure
+    what, *options = arguments
+    program = [sys.executable, "-m", "benchmarks.ours"]
+    if side == "peer":
+        program = [str(PEER), str(HERE / "peer.py")]
+    done = subprocess.run(
+        [*program, what, str(folder), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=HERE.parent,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        builder = tfds.builder("medmnist_phantom", config=config, data_dir=folder)
-        builder.download_and_prepare()
-        split = pipeline.Split(builder, "train")
-        split.images  # noqa: B018 read once, as a run does
-        plain = builder.as_dataset(
-            split="train",
-            as_supervised=True,
-            read_config=tfds.ReadConfig(try_autocache=False),
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, done.args))}\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(suite: str, *, repeats: int, console: rich_console.Console) -> dict:
+    """Runs a suite's programs in turn, one round more than counts."""
+    figures = SUITES[suite]
+    found: dict[str, list[dict]] = {name: [] for name, _, _ in figures}
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        _write_data(folder, suite)
+        bar = stack.enter_context(rich_progress.Progress(console=console))
+        task = bar.add_task(suite, total=(repeats + 1) * len(figures))
+        for turn in range(repeats + 1):
+            for figure in figures:
+                result = _once(figure, folder)
+                if turn:  # the first round warms the machine up
+                    found[figure[0]].append(result)
+                bar.advance(task)
+    return found
+
+
+def _rate(results: list[dict]) -> tuple[str, list[float], bool]:
+    """The unit, the values, and whether more is better."""
+    key = next(iter(results[0]))
+    return key.replace("_per_", "/"), [one[key] for one in results], "_per_" in key
+
+
+def show(suite: str, found: dict[str, list[dict]]) -> rich_table.Table:
+    """Median and range of each figure, and its ratio to the base, turn by turn."""
+    unit = _rate(next(iter(found.values())))[0]
+    table = rich_table.Table(suite, unit, "min - max", "ratio, faster is more")
+    base = None
+    for name, results in found.items():
+        _, values, is_rate = _rate(results)
+        if base is None or name.startswith(_NEW_BASE):
+            base = values
+        pairs = zip(values, base, strict=True)
+        ratios = [a / b if is_rate else b / a for a, b in pairs]
+        digits = ",.0f" if is_rate else ".3f"
+        table.add_row(
+            name,
+            format(statistics.median(values), digits),
+            f"{min(values):{digits}} - {max(values):{digits}}",
+            f"{statistics.median(ratios):.2f}x",
         )
-
-        def shuffled(dataset):
-            return dataset.shuffle(EXAMPLES, seed=0).repeat().batch(BATCH).prefetch(2)
-
-        rows = {
-            "plain TFDS stream": (shuffled(plain), EXAMPLES),
-            "TFDS stream, cached": (shuffled(plain.cache()), 10 * EXAMPLES),
-            "pipeline, training": (split.train_batches(BATCH, seed=0), 10 * EXAMPLES),
-            "pipeline, evaluation": (split.eval_batches(BATCH).repeat(), 10 * EXAMPLES),
-        }
-        shown = table.Table(
-            "PHANTOM of PathMNIST, batch 128", "images/s", "min-max", "ratio"
-        )
-        base = None
-        for name, (batches, count) in rows.items():
-            rates = images_per_second(batches, count)
-            middle = statistics.median(rates)
-            base = base or middle
-            span = f"{min(rates):,.0f}-{max(rates):,.0f}"
-            shown.add_row(name, f"{middle:,.0f}", span, f"{middle / base:.1f}x")
-    console.Console().print(shown)
+    return table
 
 
-MEASUREMENTS = {"pipeline": measure_pipeline}
+def _about() -> dict:
+    names = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "medmnist-tfds")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "command": "python -m benchmarks.run " + " ".join(sys.argv[1:]),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in names},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", default=list(SUITES), choices=[*SUITES, []])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=pathlib.Path, default=HERE / "results")
+    options = parser.parse_args()
+    console = rich_console.Console()
+    for suite in options.what:
+        needs_peer = any(side == "peer" for _, side, _ in SUITES[suite])
+        if needs_peer and not PEER.exists():
+            raise SystemExit(
+                f"{PEER} is not there. Expected PyTorch: run `make bench`."
+            )
+        found = measure(suite, repeats=options.repeats, console=console)
+        console.print(show(suite, found))
+        content = {"about": _about(), "figures": found}
+        with files.replacing(options.out / f"{suite}.json") as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=MEASUREMENTS)
-    MEASUREMENTS[parser.parse_args().what]()
+    main()

@@ -1,0 +1,216 @@
+"""What is measured of medmnist_tfds: one figure per process.
+
+`python -m benchmarks.ours WHAT FOLDER OPTIONS` prints one JSON line.
+"""
+
+import argparse
+import io
+import json
+import os
+import pathlib
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from medmnist_tfds import catalog, scoring
+
+
+def splits(folder: str, name: str) -> dict:
+    """The splits of a file that `data.write` has made, in memory."""
+    from medmnist_tfds import pipeline
+
+    found, dataset = {}, catalog.DATASETS[name]
+    path = pathlib.Path(folder) / catalog.variant(name).file.name
+    with np.load(path) as arrays:
+        for split in catalog.SPLITS:
+            images = arrays[f"{split}_images"]
+            labels = arrays[f"{split}_labels"]
+            if dataset.task is not catalog.Task.MULTILABEL:
+                labels = labels[:, 0].astype(np.int64)
+            images = images.reshape(len(images), 28, 28, dataset.channels)
+            found[split] = pipeline.Split.from_arrays(images, labels, name=split)
+    return found
+
+
+def pipeline(options) -> dict:
+    train = splits(options.folder, "path")["train"]
+    count = 10 * train.examples  # it takes a fraction of a second for each
+    done, start = 0, time.perf_counter()
+    for images, _ in train.train_batches(128, seed=0):
+        done += len(images)
+        if done >= count:
+            break
+    return {"images_per_second": done / (time.perf_counter() - start)}
+
+
+def step(options) -> dict:
+    """Steps of `fit`, on batches as the pipeline gives them; after two epochs more."""
+    import keras
+    import tensorflow as tf
+
+    from medmnist_tfds import train
+    from medmnist_tfds.models import normalization
+    from medmnist_tfds.train import networks
+
+    cpus = tf.config.list_physical_devices("CPU")
+    if options.replicas > 1:
+        logical = [tf.config.LogicalDeviceConfiguration()] * options.replicas
+        tf.config.set_logical_device_configuration(cpus[0], logical)
+    variant = catalog.variant("path")
+    recipe = train.Recipe(
+        model=options.model,
+        resolution=options.resolution,
+        precision=options.precision,
+        xla=options.xla,
+        batch_size=options.batch,
+    )
+    strategy = train.choose_strategy("mirrored" if options.replicas > 1 else "single")
+    with strategy.scope():
+        model = networks.compiled(variant, recipe)
+        if options.unfused:
+            plain = normalization.without_fused(networks.network(variant, recipe))
+            model = train.XLAModel.from_functional(plain)
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile(
+                keras.optimizers.SGD(1e-3, 0.9), loss, jit_compile=options.xla == "on"
+            )
+    seconds = []
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            seconds.append((time.perf_counter() - self.start) / options.steps)
+
+    model.fit(
+        splits(options.folder, "path")["train"].train_batches(options.batch, seed=0),
+        steps_per_epoch=options.steps,
+        epochs=4,
+        verbose=0,
+        callbacks=[Clock()],
+    )
+    return {"images_per_second": options.batch / float(np.median(seconds[1:]))}
+
+
+def inference(options) -> dict:
+    import tensorflow as tf
+
+    from medmnist_tfds import train
+    from medmnist_tfds.train import networks
+
+    recipe = train.Recipe(precision=options.precision)
+    model = networks.network(catalog.variant("path"), recipe)
+    forward = tf.function(lambda images: model(images, training=False))
+    images = tf.random.uniform((options.batch, 28, 28, 3), maxval=256, dtype=tf.int32)
+    images = tf.cast(images, tf.uint8)
+    seconds = []
+    for _ in range(options.steps + 2):
+        start = time.perf_counter()
+        forward(images).numpy()
+        seconds.append(time.perf_counter() - start)
+    return {"images_per_second": options.batch / float(np.median(seconds[2:]))}
+
+
+def epoch(options) -> dict:
+    """The second epoch, from the line that ends the first to the one that ends it."""
+    from rich import console
+
+    from medmnist_tfds import train
+    from medmnist_tfds.train import training
+
+    class Clock(io.StringIO):
+        times: list[float] = []
+
+        def write(self, text: str) -> int:
+            if re.search(r"epoch +\d", text):
+                self.times.append(time.perf_counter())
+            return super().write(text)
+
+    found = splits(options.folder, options.name)
+    with tempfile.TemporaryDirectory() as folder:
+        training.train_best(
+            found["train"],
+            found["val"],
+            variant=catalog.variant(options.name),
+            recipe=train.Recipe(precision=options.precision, epochs=3),
+            seed=0,
+            folder=pathlib.Path(folder),
+            strategy=None,
+            console=console.Console(file=Clock(), width=100),
+        )
+    first, second, third = Clock.times
+    return {"seconds": min(second - first, third - second)}
+
+
+def score(options) -> dict:
+    scores = np.load(f"{options.folder}/scores_{options.name}.npy")
+    targets = np.load(f"{options.folder}/targets_{options.name}.npy")
+    task = catalog.DATASETS[options.name].task
+    start = time.perf_counter()
+    found = scoring.score(targets, scores, task=task)
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "auc": found.auc, "acc": found.acc}
+
+
+def prepare(options) -> dict:
+    """Our builder on a file of PathMNIST's form, or TFDS's plain generator on it."""
+    import tensorflow_datasets as tfds
+
+    from benchmarks import plain_builder
+    from medmnist_tfds import archive
+
+    tfds.disable_progress_bar()
+    archive._verify = lambda *_: None  # random bytes have no official MD5
+    os.environ["MEDMNIST_ROOT"] = options.folder
+    with tempfile.TemporaryDirectory() as data_dir:
+        if options.plain:
+            source = pathlib.Path(options.folder, "pathmnist.npz")
+            builder = plain_builder.PlainBuilder(source=source, data_dir=data_dir)
+        else:
+            builder = tfds.builder("medmnist/path", data_dir=data_dir)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        start = time.perf_counter()
+        builder.download_and_prepare()
+        seconds = time.perf_counter() - start
+        examples = sum(split.num_examples for split in builder.info.splits.values())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "examples_per_second": examples / seconds,
+        "added_peak_bytes": peak - before,
+    }
+
+
+def start(options) -> dict:
+    """Seconds of a fresh interpreter that runs `code`."""
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", options.code], check=True, capture_output=True
+    )
+    return {"seconds": time.perf_counter() - start}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what")
+    parser.add_argument("folder")
+    parser.add_argument("--name", default="path")
+    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--resolution", type=int, default=28)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--xla", default="off")
+    parser.add_argument("--unfused", action="store_true")
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--replicas", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--code", default="pass")
+    chosen = parser.parse_args()
+    print(json.dumps(globals()[chosen.what](chosen)))
