@@ -48,32 +48,36 @@ class Cell:
     @property
     def settings(self) -> dict:
         """What must be equal for a result to count as this cell's."""
-        return {
+        content = {
             "dataset": self.variant.tfds_name,
             "method": self.method.name,
             "seed": self.seed,
             "budget": dict(self.budget.amounts),
             "settings": dict(self.method.settings),
         }
+        return json.loads(json.dumps(content))
 
 
 def read(place: pathlib.Path) -> dict | None:
     """The result in a cell's folder, or None."""
-    try:
-        return json.loads((place / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    return _json(place / "result.json")
 
 
-def check(cell: Cell) -> dict | None:
-    """The cell's result, if it stands already; MedMNISTError if it is another's."""
+def standing(cell: Cell, *, retry_failed: bool) -> dict | None:
+    """The result that need not be run again, or None.
+
+    Raises:
+      MedMNISTError: there is one, of another budget or other settings.
+    """
+    if read(cell.work):  # killed between writing and moving it
+        _move(cell)
     found = read(cell.place)
-    if found is None:
+    is_open = found is None or found["status"] == "missing"
+    if is_open or (found["status"] == "failed" and retry_failed):
         return None
-    wanted = json.loads(json.dumps(cell.settings))
     differing = [
         f"{field} is {found.get(field)}, not {value}"
-        for field, value in wanted.items()
+        for field, value in cell.settings.items()
         if found.get(field) != value
     ]
     if differing:
@@ -88,12 +92,16 @@ def check(cell: Cell) -> dict | None:
 def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) -> None:
     """Writes all that a worker needs into the cell's working folder.
 
-    What an interrupted attempt has left there stays: a method may go on from it.
+    What an interrupted attempt of the same settings and program has left there stays:
+    a method may go on from it.
     """
+    attempt = cell.settings | {"program": cell.method.program}
+    if _json(cell.work / "attempt.json") != attempt:
+        shutil.rmtree(cell.work, ignore_errors=True)
     cell.work.mkdir(parents=True, exist_ok=True)
     (cell.work / supervisor.STARTED).unlink(missing_ok=True)
+    supervisor.write(cell.work / "attempt.json", attempt)
     budget, method = cell.budget, cell.method
-    is_foreign = method.has_environment
     content = exchange.task(
         cell.variant,
         budget=dict(budget.amounts),
@@ -101,19 +109,16 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
         seed=cell.seed,
     )
     exchange.give(cell.work, data, content)
-    names = {"{folder}": str(method.folder)}
-    # A worker elsewhere has its own interpreter of this package.
-    names |= {"{python}": str(python)} if is_foreign else {}
-    command = [*method.command, str(cell.work.resolve())]
-    for name, value in names.items():
-        command = [part.replace(name, value) for part in command]
-    hours = limits["hours"] or budget.limit_hours
-    gib = limits["memory_gib"] or method.memory_gib
+    hours, gib = limits["hours"], limits["memory_gib"]
+    hours = budget.limit_hours if hours is None else hours
+    gib = method.memory_gib if gib is None else gib
     supervisor.write(
-        cell.work / "command.json",
+        cell.work / supervisor.ORDER,
         {
-            "command": command,
-            "is_foreign": is_foreign,
+            "command": [*method.command, str(cell.work.resolve())],
+            # A worker elsewhere has its own interpreter and copy of this package.
+            "method": method.name if method.is_built_in else str(method.folder),
+            "python": str(python) if method.has_environment else None,
             "limit_seconds": hours * 3600,
             "memory_bytes": int((gib or 0) * 2**30),
             "stop": str((cell.root / "stop").resolve()),
@@ -129,19 +134,29 @@ def finish(cell: Cell, targets: dict[str, np.ndarray]) -> dict:
         try:
             result["scores"] = _score(cell, targets)
             result["status"] = "done"
-        except errors.MedMNISTError as error:
-            result |= {"status": "failed", "reason": str(error)}
-    exchange.discard(cell.work)
-    for name in (".lock", "command.json", supervisor.STARTED, supervisor.OUTCOME):
-        (cell.work / name).unlink(missing_ok=True)
-    return _place(cell, result)
+        except OSError:
+            raise  # of ours: a full disk is no fault of the method
+        except Exception as error:  # whatever a method has left must not end the others
+            reason = str(error)
+            if not isinstance(error, errors.MedMNISTError):
+                reason = f"its scores cannot be read ({type(error).__name__}: {error})"
+            result |= {"status": "failed", "reason": reason}
+    _write(cell.work, result)
+    _move(cell)
+    return result
 
 
-def refuse(cell: Cell, *, status: str, reason: str) -> dict:
-    """Records a cell that could not even start."""
-    shutil.rmtree(cell.work, ignore_errors=True)
-    cell.work.mkdir(parents=True)
-    return _place(cell, _describe(cell) | {"status": status, "reason": reason})
+def refuse(cell: Cell, *, reason: str) -> dict:
+    """Records a cell that cannot start here; what it has done so far stays."""
+    result = _describe(cell) | {"status": "missing", "reason": reason}
+    _write(cell.place, result)
+    return result
+
+
+def log(place: pathlib.Path) -> pathlib.Path | None:
+    """The log to look at, if there is one."""
+    logs = (place / supervisor.LOG, place / supervisor.OWN_LOG)
+    return next((path for path in logs if path.exists()), None)
 
 
 def _describe(cell: Cell) -> dict:
@@ -152,11 +167,14 @@ def _describe(cell: Cell) -> dict:
         "budget_name": cell.budget_name,
         "display_name": cell.method.display_name,
         "paper_row": cell.method.paper_row,
+        "program": cell.method.program,
         "packages": environment.packages(cell.method),
     }
 
 
 def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    for stale in cell.work.glob("*_[[]AUC[]]*@*.csv"):  # of a kill while writing
+        stale.unlink()
     sizes = {split: len(labels) for split, labels in targets.items()}
     found = exchange.take(cell.work, cell.variant, sizes)
     scores = {}
@@ -174,10 +192,23 @@ def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, fl
     return scores
 
 
-def _place(cell: Cell, result: dict) -> dict:
-    with files.replacing(cell.work / "result.json") as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+def _move(cell: Cell) -> None:
+    """Moves a folder whose result is written to its place, without the exchange."""
+    exchange.discard(cell.work)
+    for name in (".lock", "attempt.json", *supervisor.BOOKS):
+        (cell.work / name).unlink(missing_ok=True)
     cell.place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(cell.place, ignore_errors=True)  # an attempt that had failed
     os.replace(cell.work, cell.place)
-    return result
+
+
+def _write(folder: pathlib.Path, result: dict) -> None:
+    with files.replacing(folder / "result.json") as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def _json(path: pathlib.Path) -> dict | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -4,6 +4,7 @@ Never imports TensorFlow before a command needs it.
 """
 
 import pathlib
+import shlex
 from typing import Annotated
 
 import typer
@@ -59,10 +60,10 @@ def run(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
     time_limit: Annotated[
-        float | None, typer.Option(min=0, help="Hours per cell [default: the budget's]")
+        float | None, typer.Option(help="Hours per cell [default: the budget's]")
     ] = None,
     memory_limit: Annotated[
-        float | None, typer.Option(min=0, help="GiB per cell [default: the method's]")
+        float | None, typer.Option(help="GiB per cell [default: the method's]")
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run failed cells again.")
@@ -85,20 +86,28 @@ def run(
     manual_dir: ManualDir = None,
 ) -> None:
     """Runs every method on every dataset with every seed: what is missing of it."""
-    names = [*_list(chosen or ""), *(own or ())] or methods.built_in()
+    names = _list("--methods", chosen) if chosen is not None else []
+    names = [*names, *(own or ())] or methods.built_in()
     if budget not in methods.BUDGETS:
         raise errors.MedMNISTError(
             f"There is no budget {budget!r}. Expected {' or '.join(methods.BUDGETS)}."
         )
     found = [methods.find(name) for name in dict.fromkeys(names)]
-    wanted = list(catalog.DATASETS) if datasets == "all" else _list(datasets)
+    _check_names(found)
+    wanted = list(catalog.DATASETS)
+    wanted = wanted if datasets == "all" else _list("--datasets", datasets)
     variants = tuple(
         catalog.variant(name, version=release, phantom=phantom)
         for name in dict.fromkeys(wanted)
     )
     out = out or pathlib.Path("runs", f"decathlon{'-phantom' if phantom else ''}")
     numbers = _seeds(seeds)
-    _check_given(found=found, variants=variants)
+    for option, limit in (
+        ("--time-limit", time_limit),
+        ("--memory-limit", memory_limit),
+    ):
+        if limit is not None and not limit > 0:
+            raise errors.MedMNISTError(f"{option} is {limit}. Expected more than 0.")
     quiet.tensorflow_search()
     from medmnist_tfds.decathlon import run as decathlon
 
@@ -122,7 +131,7 @@ def run(
         raise typer.Exit(130) from None
     done = sum(state == "done" for state in states.values())
     _say(f"{done} of {len(states)} cells are done. Results: {out}")
-    _say(f"Next: medmnist-tfds decathlon report {out}")
+    _say(f"Next: medmnist-tfds decathlon report {shlex.quote(str(out))}")
     if done < len(states):
         raise typer.Exit(1)
 
@@ -203,19 +212,29 @@ def export_images(
     _say(f"Wrote {path}. Upload its folder to {bucket}, and import the CSV there.")
 
 
-def _check_given(**given) -> None:
-    for name, values in given.items():
-        if not values:
-            raise errors.MedMNISTError(f"No {name} are left. Expected at least one.")
+def _check_names(found: list[methods.Method]) -> None:
+    """Two methods of one name would share their cells."""
+    places = {method.name: method.folder for method in found}
+    for method in found:
+        if places[method.name] != method.folder:
+            raise errors.MedMNISTError(
+                f"Two methods are named {method.name}: {method.folder} and "
+                f"{places[method.name]}. Expected folders of different names."
+            )
 
 
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _list(option: str, text: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise errors.MedMNISTError(
+            f"{option} is {text!r}. Expected at least one name. Leave it out for all."
+        )
+    return parts
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    parts = _list(text)
-    if not parts or not all(part.isdecimal() for part in parts):
+    parts = _list("--seeds", text)
+    if not all(part.isdecimal() for part in parts):
         raise errors.MedMNISTError(
             f"--seeds is {text!r}. Expected whole numbers with commas: 0,1,2."
         )

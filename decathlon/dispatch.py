@@ -13,6 +13,7 @@ import sys
 from concurrent import futures
 
 from medmnist_tfds import errors
+from medmnist_tfds.decathlon import supervisor
 
 
 def run_cell(folder: str) -> None:
@@ -21,7 +22,7 @@ def run_cell(folder: str) -> None:
     The process sees by its standard input when this one has gone, and ends.
     """
     command = [sys.executable, "-m", "medmnist_tfds.decathlon.supervisor", folder]
-    log = pathlib.Path(folder, "supervisor.txt")
+    log = pathlib.Path(folder, supervisor.OWN_LOG)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -29,6 +30,7 @@ def run_cell(folder: str) -> None:
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for us to handle
+            cwd=folder,  # not the user's, whose files could stand before our modules
         )
         try:
             code = process.wait()
@@ -40,7 +42,7 @@ def run_cell(folder: str) -> None:
         raise RuntimeError(
             f"the cell's process ended with {code}: {text[-1] if text else 'no word'}"
         )
-    log.unlink()
+    log.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

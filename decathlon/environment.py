@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def packages(method: methods.Method) -> list[str]:
 @functools.cache
 def _own_packages() -> list[str]:
     found = {d.metadata["Name"]: d.version for d in metadata.distributions()}
+    found.pop(None, None)  # what an interrupted installation has left
     return [f"{name}=={found[name]}" for name in sorted(found, key=str.lower)]
 
 
@@ -183,7 +185,7 @@ def _version(path: str) -> str | None:
 
 
 def _folder(method) -> pathlib.Path:
-    if method.folder.parent == methods.BUILT_IN:
+    if method.is_built_in:
         return root() / method.name
     # Two users' methods may have one name.
     place = hashlib.sha256(str(method.folder).encode()).hexdigest()[:8]
@@ -191,8 +193,7 @@ def _folder(method) -> pathlib.Path:
 
 
 def _argument(method) -> str:
-    is_ours = method.folder.parent == methods.BUILT_IN
-    return method.name if is_ours else str(method.folder)
+    return method.name if method.is_built_in else shlex.quote(str(method.folder))
 
 
 def _asked_for(method) -> dict:

@@ -83,6 +83,8 @@ def _scores(folder, variant, split: str, examples: int) -> np.ndarray:
         raise errors.MedMNISTError(
             f"its scores of {split} cannot be read ({error})"
         ) from error
+    if not isinstance(scores, np.ndarray):
+        raise errors.MedMNISTError(f"its scores of {split} are not one NumPy array")
     scores = scores[:, None] if scores.ndim == 1 else scores
     columns = variant.dataset.num_labels
     widths = {columns, 1} if variant.dataset.task is catalog.Task.BINARY else {columns}

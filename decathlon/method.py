@@ -5,6 +5,9 @@ Never runs a method, and never knows how one works.
 
 import dataclasses
 import difflib
+import functools
+import hashlib
+import json
 import math
 import pathlib
 import re
@@ -63,6 +66,20 @@ class Method:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def is_built_in(self) -> bool:
+        return self.folder.parent == BUILT_IN
+
+    @functools.cached_property
+    def program(self) -> str:
+        """A checksum of the folder's files, by which a changed program is seen."""
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(self.folder)).encode())
+                digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
 
     @property
     def has_environment(self) -> bool:
@@ -130,6 +147,15 @@ def read(folder: pathlib.Path) -> Method:
             raise _wrong(
                 path, f"gives {name} the value {value!r}", "as the README shows"
             )
+    for name in ("requirements", "build_requirements", "command"):
+        if not all(isinstance(part, str) for part in fields.get(name, ())):
+            raise _wrong(path, f"gives {name} {fields[name]!r}", "a list of strings")
+    if fields.get("command") == []:
+        raise _wrong(path, "gives an empty command", "a program and its arguments")
+    try:
+        json.dumps([fields.get("settings"), fields.get("budgets")])
+    except TypeError as error:
+        raise _wrong(path, f"has a value that is no JSON ({error})", "JSON") from error
     return Method(
         folder=folder,
         display_name=fields.get("display_name", folder.name),
@@ -157,13 +183,25 @@ def _budgets(path: pathlib.Path, budgets: dict) -> dict[str, tuple[dict, ...]]:
         if name not in BUDGETS:
             raise _wrong(path, f"has a budget {name!r}", " or ".join(BUDGETS))
         is_list = isinstance(entries, list) and entries
+        is_list = is_list and all(isinstance(entry, dict) for entry in entries)
         if not is_list or "up_to_images" in entries[-1]:
             raise _wrong(
                 path,
                 f"has no last budget {name!r} for datasets of any size",
                 f"[[budgets.{name}]] entries, the last without up_to_images",
             )
+        for entry in entries:
+            _check_entry(path, name, entry)
     return {name: tuple(entries) for name, entries in budgets.items()}
+
+
+def _check_entry(path: pathlib.Path, name: str, entry: dict) -> None:
+    for field in _ENTRY_KEYS:
+        value = entry.get(field, 1)
+        if not (isinstance(value, int | float) and value > 0):
+            raise _wrong(
+                path, f"gives {field} of budget {name} {value!r}", "a number above 0"
+            )
 
 
 def _wrong(path: pathlib.Path, problem: str, expected: str) -> errors.MedMNISTError:
@@ -204,6 +242,11 @@ def _changed(method: Method, field: str, text: str) -> Method:
             f"{', '.join(known)}. Did you mean {near[0]!r}?"
         )
     kind = type(known[field])
+    if kind not in (str, int, float, bool):
+        raise errors.MedMNISTError(
+            f"{method.name}.{field} is a {kind.__name__}, which --set cannot give. "
+            "Expected text, a number, true or false. Change method.toml instead."
+        )
     try:
         value = {"true": True, "false": False}[text] if kind is bool else kind(text)
     except (ValueError, KeyError) as error:

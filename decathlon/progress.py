@@ -3,6 +3,7 @@
 Never decides anything; it is told what happened.
 """
 
+import statistics
 import time
 
 from rich import box as rich_box
@@ -57,6 +58,11 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
 
+    def stands(self, cell: cells.Cell, result: dict) -> None:
+        """Tells of a cell that an earlier run has ended."""
+        self.states[cell.name] = result["status"]
+        self._seconds[cell.name] = result.get("seconds", 0)
+
     def set(self, cell: cells.Cell, state: str, result: dict | None = None) -> None:
         """Tells that a cell is in a new state; `result` is that of an ended one."""
         if self.states[cell.name] == state:
@@ -68,8 +74,8 @@ class Progress:
             self._seconds[cell.name] = result["seconds"]
         if not self._console.is_terminal:
             self.say(f"{state:8} {cell.name}{_detail(result)}{self._left()}")
-        elif result and state in ("failed", "missing"):
-            self.say(f"{state}: {cell.name}{_detail(result)}")
+        elif state in ("failed", "missing"):
+            self.say(f"{state:8} {cell.name}{_detail(result)}")
 
     def say(self, text: str) -> None:
         """A line that stays, above the table."""
@@ -79,37 +85,34 @@ class Progress:
         return sum(found == state for found in self.states.values())
 
     def seconds_left(self) -> float | None:
-        """From the mean of finished cells of the same method, per image; or None."""
+        """By the mean of done cells of the method, or of all, per image; or None."""
         rates: dict[str, list[float]] = {}
         for cell in self._grid:
-            if cell.name in self._seconds and self.states[cell.name] == "done":
+            if self.states[cell.name] == "done":
                 rate = self._seconds[cell.name] / cell.images
                 rates.setdefault(cell.method.name, []).append(rate)
+        if not rates or not self._jobs:
+            return None
+        everywhere = [rate for known in rates.values() for rate in known]
         left = 0.0
         for cell in self._grid:
-            if self.states[cell.name] not in ("waiting", "running"):
-                continue
-            if cell.method.name not in rates:
-                return None
-            known = rates[cell.method.name]
-            whole = sum(known) / len(known) * cell.images
-            spent = self._clock() - self._started.get(cell.name, self._clock())
-            left += max(0.0, whole - spent)
-        return left / self._jobs if self._jobs else None
+            if self.states[cell.name] in ("waiting", "running"):
+                known = rates.get(cell.method.name, everywhere)
+                spent = self._clock() - self._started.get(cell.name, self._clock())
+                left += max(0.0, statistics.fmean(known) * cell.images - spent)
+        return left / self._jobs
 
     def _left(self) -> str:
         left = self.seconds_left()
         open_cells = self.count("waiting") + self.count("running")
         about = f", about {_duration(left)}" if left is not None and open_cells else ""
-        return f"  [{open_cells} left{about}]"
+        return f"  ({open_cells} left{about})"
 
-    def _table(self) -> rich_table.Table:
+    def _table(self) -> rich_console.Group:
         counts = ", ".join(
             f"{self.count(state)} {state}" for state in _SIGNS if self.count(state)
         )
         table = rich_table.Table(
-            title="Decathlon",
-            caption=f"{counts}{self._left()}",
             box=rich_box.SIMPLE,
             padding=(0, 1, 0, 0),
             pad_edge=False,
@@ -121,16 +124,19 @@ class Progress:
             table.add_column(name, overflow="fold")
         for dataset in datasets:
             table.add_row(dataset, *(self._signs(dataset, name) for name in methods))
-        return table
+        return rich_console.Group(table, f"{counts}{self._left()}")
 
     def _signs(self, dataset: str, method: str) -> rich_text.Text:
-        text = rich_text.Text()
+        """A sign per seed, then how long the oldest running one has been at it."""
+        text, longest = rich_text.Text(), None
         for cell in self._grid:
             if (cell.variant.config, cell.method.name) == (dataset, method):
                 text.append(*_SIGNS[self.states[cell.name]])
                 if self.states[cell.name] == "running":
                     spent = self._clock() - self._started[cell.name]
-                    text.append(f" {_duration(spent)}", "cyan")
+                    longest = max(spent, longest or 0)
+        if longest is not None:
+            text.append(f" {_duration(longest)}", "cyan")
         return text
 
 

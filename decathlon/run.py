@@ -74,13 +74,20 @@ def run(
         show = progress.Progress(
             grid, console=console, jobs=None if plan.dask else plan.jobs
         )
-        missing = []
+        missing, changed = [], set()
         for cell in grid:
-            result = cells.check(cell)
-            if result is None or _is_open(result, plan):
+            result = cells.standing(cell, retry_failed=plan.retry_failed)
+            if result is None:
                 missing.append(cell)
             else:
-                show.states[cell.name] = result["status"]
+                show.stands(cell, result)
+                if result.get("program") != cell.method.program:
+                    changed.add(cell.method.name)
+        for name in sorted(changed):
+            show.say(
+                f"Warning: {name} has changed since some of its cells were run. Delete "
+                f"them to run them again: {root / 'cells' / f'*-{name}-*'}"
+            )
         if len(missing) < len(grid):
             show.say(f"{len(grid) - len(missing)} of {len(grid)} stand already.")
         with _terminable():
@@ -94,56 +101,61 @@ class _Run:
     def __init__(self, plan: Plan, root: pathlib.Path, show: progress.Progress):
         self.plan, self.root, self.show = plan, root, show
         self.targets: dict[str, dict[str, np.ndarray]] = {}
+        self.refused: dict[str, Exception] = {}  # by dataset
 
     def run(self, missing: list[cells.Cell]) -> None:
-        ready = self._order(missing)
         pending: dict[futures.Future, cells.Cell] = {}
         plan = self.plan
         with dispatch.executor(jobs=plan.jobs, dask=plan.dask) as pool, self.show:
             try:
-                for cell in ready:
-                    work = str(cell.work.resolve())
-                    pending[pool.submit(dispatch.run_cell, work)] = cell
+                for cell in missing:
+                    if self._order(cell):
+                        work = str(cell.work.resolve())
+                        pending[pool.submit(dispatch.run_cell, work)] = cell
                 while pending:
                     done, _ = futures.wait(pending, 0.5, futures.FIRST_COMPLETED)
                     for future in done:
                         self._finish(pending.pop(future), future)
                     self._look(pending.values())
-            except KeyboardInterrupt:
+            except BaseException:
                 self._stop(pending)
                 raise
         shutil.rmtree(self.root / "data", ignore_errors=True)
         with contextlib.suppress(OSError):
             (self.root / "work").rmdir()
 
-    def _order(self, missing: list[cells.Cell]) -> list[cells.Cell]:
-        """Prepares data and orders; returns the cells that can be started."""
-        ready = []
-        limits = {"hours": self.plan.limit_hours, "memory_gib": self.plan.memory_gib}
-        for cell in missing:
-            python = environment.interpreter(cell.method)
-            try:
-                if isinstance(python, environment.Missing):
-                    raise errors.MedMNISTError(python.reason)
-                data = self._data(cell.variant)
-            except errors.MedMNISTError as error:
-                result = cells.refuse(cell, status="missing", reason=str(error))
-                self.show.set(cell, "missing", result)
-                continue
-            cells.order(cell, data, python, limits)
-            ready.append(cell)
-        return ready
+    def _order(self, cell: cells.Cell) -> bool:
+        """Prepares a cell's data and order; whether it can be started."""
+        python = environment.interpreter(cell.method)
+        try:
+            if isinstance(python, environment.Missing):
+                raise errors.MedMNISTError(python.reason)
+            data = self._data(cell.variant)
+        except errors.MedMNISTError as error:
+            result = cells.refuse(cell, reason=str(error))
+            self.show.set(cell, "missing", result)
+            return False
+        plan = self.plan
+        limits = {"hours": plan.limit_hours, "memory_gib": plan.memory_gib}
+        cells.order(cell, data, python, limits)
+        return True
 
     def _data(self, variant: catalog.Variant) -> pathlib.Path:
         """The dataset's file for methods, written once; its labels stay here."""
-        path = self.root / "data" / f"{variant.config}.npz"
-        if variant.config not in self.targets:
-            plan = self.plan
-            builder = builders.prepared(variant, plan.data_dir, plan.manual_dir)
+        name, plan = variant.config, self.plan
+        path = self.root / "data" / f"{name}.npz"
+        if name in self.refused:  # not asked for again: a download takes its time
+            raise self.refused[name]
+        if name not in self.targets:
+            try:
+                builder = builders.prepared(variant, plan.data_dir, plan.manual_dir)
+            except errors.MedMNISTError as error:
+                self.refused[name] = error
+                raise
             splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
             path.unlink(missing_ok=True)
             exchange.write_data(path, splits)
-            self.targets[variant.config] = {n: s.labels for n, s in splits.items()}
+            self.targets[name] = {n: s.labels for n, s in splits.items()}
         return path
 
     def _look(self, waiting) -> None:
@@ -152,21 +164,24 @@ class _Run:
                 self.show.set(cell, "running")
 
     def _finish(self, cell: cells.Cell, future: futures.Future) -> None:
-        try:
-            future.result()
-        except Exception as error:  # whatever a cell meets must not end the others
-            lost = f"{type(error).__name__}: {error}"
-            supervisor.write(
-                cell.work / supervisor.OUTCOME, {"status": "failed", "reason": lost}
+        if future.cancelled():
+            raise errors.MedMNISTError(
+                f"The Dask scheduler at {self.plan.dask} has gone, or has dropped a "
+                "cell. Expected it to the end. Start the same command again."
             )
+        outcome = cell.work / supervisor.OUTCOME
+        error = future.exception()
+        if not outcome.exists():
+            lost = f"{type(error).__name__}: {error}" if error else "it left no outcome"
+            supervisor.write(outcome, {"status": "failed", "reason": lost})
         result = cells.finish(cell, self.targets[cell.variant.config])
         if result["status"] == "failed":
-            result["reason"] += f" (log: {cell.place / supervisor.LOG})"
+            result["reason"] += f" (log: {cells.log(cell.place)})"
         self.show.set(cell, result["status"], result)
 
     def _stop(self, pending: dict[futures.Future, cells.Cell]) -> None:
         """Ends all processes; what they had done so far stays for the next time."""
-        self.show.say("Interrupted: ending the running cells.")
+        self.show.say("Ending the running cells.")
         (self.root / "stop").touch()  # stays until the next start: some may be late
         for future in pending:
             future.cancel()
@@ -201,12 +216,6 @@ def _grid(plan: Plan, root: pathlib.Path) -> list[cells.Cell]:
 def _images(variant: catalog.Variant) -> int:
     splits = phantom.SPLITS if variant.phantom else variant.release.splits
     return sum(splits.values())
-
-
-def _is_open(result: dict, plan: Plan) -> bool:
-    """Whether a cell with this result is to be run again."""
-    status = result["status"]
-    return status == "missing" or (status == "failed" and plan.retry_failed)
 
 
 def _claim(root: pathlib.Path, plan: Plan) -> None:
@@ -245,6 +254,10 @@ def _claim(root: pathlib.Path, plan: Plan) -> None:
 
 @contextlib.contextmanager
 def _lock(root: pathlib.Path):
+    if root.exists() and not root.is_dir():
+        raise errors.MedMNISTError(
+            f"{root} is a file. Expected a folder. Choose another --out."
+        )
     root.mkdir(parents=True, exist_ok=True)
     held = filelock.FileLock(root / ".lock")
     try:

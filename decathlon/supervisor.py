@@ -12,6 +12,7 @@ import os
 import pathlib
 import platform
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -21,27 +22,30 @@ import psutil
 
 from medmnist_tfds import files
 from medmnist_tfds.decathlon import environment
+from medmnist_tfds.decathlon import method as methods
 
-LOG, OUTCOME, STARTED = "log.txt", "outcome.json", "started.json"
+LOG, OWN_LOG = "log.txt", "supervisor.txt"
+ORDER, OUTCOME, STARTED = BOOKS = "command.json", "outcome.json", "started.json"
 MISSING = 69  # sysexits.h's EX_UNAVAILABLE: the program says that it lacks something
 _POLL_SECONDS = 0.2
 
 
 def main(folder: pathlib.Path) -> None:
-    order = json.loads((folder / "command.json").read_text())
     # A Dask worker that was taken for dead may still be at this cell: wait for its end.
     with filelock.FileLock(folder / ".lock"):
-        if not (folder / OUTCOME).exists():
-            _supervise(folder, order)
+        if not (folder / ORDER).exists():  # scored and moved away meanwhile
+            shutil.rmtree(folder)
+        elif not (folder / OUTCOME).exists():
+            _supervise(folder, json.loads((folder / ORDER).read_text()))
 
 
 def _supervise(folder: pathlib.Path, order: dict) -> None:
-    start = time.time()
-    write(folder / STARTED, {"time": start, "host": platform.node()})
+    start = time.monotonic()
+    write(folder / STARTED, {"host": platform.node()})
     with (folder / LOG).open("ab") as log:
         try:
             process = subprocess.Popen(
-                [part.replace("{python}", sys.executable) for part in order["command"]],
+                _command(order),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -66,9 +70,20 @@ def _supervise(folder: pathlib.Path, order: dict) -> None:
         _end(folder, start, status=status, reason=reason, peak=peak)
 
 
+def _command(order: dict) -> list[str]:
+    """The command with this machine's paths for {python} and {folder}."""
+    # An absolute path, of a user's method, stays what it is.
+    folder = str(methods.BUILT_IN / order["method"])
+    names = {"{python}": order["python"] or sys.executable, "{folder}": folder}
+    command = order["command"]
+    for name, value in names.items():
+        command = [part.replace(name, value) for part in command]
+    return command
+
+
 def _environment(order: dict) -> dict[str, str]:
     variables = dict(os.environ)
-    if order["is_foreign"]:
+    if order["python"] is not None:
         variables = environment.clean(variables)
     return {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"} | variables
 
@@ -80,10 +95,12 @@ def _watch(process, order: dict, start: float) -> tuple[str | None, int]:
     would hit TensorFlow, which reserves far more than it uses.
     """
     limit, most, peak = order["limit_seconds"], order["memory_bytes"], 0
+    family: set[psutil.Process] = set()  # also such as have left their parent
     reason = None
     while reason is None and process.poll() is None:
-        peak = max(peak, _memory(process.pid))
-        if time.time() - start > limit:
+        family |= _family(process.pid)
+        peak = max(peak, _memory(family))
+        if time.monotonic() - start > limit:
             reason = f"timed out after {limit / 3600:.3g} h"
         elif most and peak > most:
             reason = f"used more than {most / 2**30:.3g} GiB of memory"
@@ -91,8 +108,8 @@ def _watch(process, order: dict, start: float) -> tuple[str | None, int]:
             reason = "stopped"
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_SECONDS)
-    if reason is not None:
-        _kill(process)
+    _kill(family | _family(process.pid))
+    process.wait()
     return reason, peak
 
 
@@ -101,28 +118,26 @@ def _is_stopped(stop: str) -> bool:
     return bool(readable and not os.read(0, 1)) or os.path.exists(stop)
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def _family(pid: int) -> set[psutil.Process]:
     try:
         parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
+        return {parent, *parent.children(recursive=True)}
     except psutil.NoSuchProcess:
-        return []
+        return set()
 
 
-def _memory(pid: int) -> int:
+def _memory(family: set[psutil.Process]) -> int:
     total = 0
-    for process in _family(pid):
+    for process in family:
         with contextlib.suppress(psutil.Error):
             total += process.memory_info().rss
     return total
 
 
-def _kill(process) -> None:
-    family = _family(process.pid)
+def _kill(family: set[psutil.Process]) -> None:
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
-    process.wait()
     psutil.wait_procs(family, timeout=10)
 
 
@@ -139,7 +154,7 @@ def _end(folder, start: float, *, status="failed", reason=None, peak=0) -> None:
     content = {
         "status": status,
         "reason": reason,
-        "seconds": round(time.time() - start, 1),
+        "seconds": round(time.monotonic() - start, 1),
         "peak_memory_bytes": peak,
         "host": platform.node(),
     }

@@ -64,11 +64,12 @@ class Split:
           labels: class numbers (examples,), or 0 and 1 (examples, labels).
           name: `train`, `val` or `test`.
         """
-        if images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(labels):
+        is_images = images.dtype == np.uint8 and images.ndim == 4 and len(images)
+        if not is_images or len(images) != len(labels):
             raise errors.MedMNISTError(
                 f"The images of {name} are {images.dtype} {images.shape}, with "
                 f"{len(labels)} labels. Expected uint8 (examples, height, width, "
-                "channels) and a label for each."
+                "channels), at least one, and a label for each."
             )
         split = cls.__new__(cls)
         split.builder, split.name, split.examples = None, name, len(images)

@@ -24,7 +24,16 @@ PROGRAMS = {
     "nan": "leave(lambda split, scores: scores * (np.nan if split == 'val' else 1))",
     "short": "leave(lambda split, scores: scores[1:] if split == 'test' else scores)",
     "silent": "pass",
+    "zipped": "[np.savez(open(folder / f'{s}.npy', 'wb'), a=1) for s in"
+    " ('train', 'val', 'test')]",
     "hungry": "kept = np.ones(2**27); time.sleep(600)",  # 1 GiB
+    "orphan": """
+        import subprocess
+        child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+        (folder.parent.parent.parent / "orphan.txt").write_text(str(child.pid))
+        time.sleep(1)
+        leave()
+    """,
     "lacking": "print('no licence key; run: get-key'); sys.exit(69)",
     # Counts its starts beside the Decathlon, and waits until it is let go.
     "patient": """

@@ -70,21 +70,27 @@ class Decathlon:
 
     def done(self, method: str, dataset: str) -> list[Entry]:
         """The finished entries of one cell of the table, by seed."""
-        return sorted(
-            (e for e in self._of(method, dataset) if e.scores),
-            key=lambda entry: entry.result["seed"],
-        )
+        of = [e for e in self.entries if (e.method, e.dataset) == (method, dataset)]
+        return sorted((e for e in of if e.scores), key=lambda e: e.result["seed"])
 
     def undone(self) -> list[Entry]:
         return [entry for entry in self.entries if not entry.scores]
 
-    def lacks(self, method: str, dataset: str) -> bool:
-        """Whether some seed of this cell failed, or none was run."""
-        of = self._of(method, dataset)
-        return not of or any(not entry.scores for entry in of)
+    @functools.cached_property
+    def seeds(self) -> set[int]:
+        """Of all entries together."""
+        return {entry.result["seed"] for entry in self.entries}
 
-    def _of(self, method: str, dataset: str) -> list[Entry]:
-        return [e for e in self.entries if (e.method, e.dataset) == (method, dataset)]
+    def lacks(self, method: str, dataset: str) -> bool:
+        """Whether a seed that others have was not run here, or failed."""
+        return {e.result["seed"] for e in self.done(method, dataset)} != self.seeds
+
+    def budgets(self, method: str) -> list[str]:
+        """What its cells were given, e.g. `epochs 20, model resnet18`; each once."""
+        given = [e.result for e in self.entries if e.method == method]
+        each = [{**one["budget"], **one["settings"]} for one in given]
+        lines = [", ".join(f"{k} {v}" for k, v in one.items()) for one in each]
+        return list(dict.fromkeys(lines))
 
     def paper(self, method: str, dataset: str, metric: str) -> float | None:
         """Table 2's value, where one may be set beside ours."""

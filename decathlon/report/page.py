@@ -18,7 +18,7 @@ def write(
     table: summary.Summary,
     *,
     pictures: dict[str, pathlib.Path],
-    method: str,
+    method: str | None,
     undone: list[str],
 ) -> None:
     """Writes the page.
@@ -28,7 +28,7 @@ def write(
       found: all results.
       table: their summary.
       pictures: caption and PNG of each picture, which are put into the page.
-      method: the one looked at closely.
+      method: the one looked at closely, if any.
       undone: a line for each cell that has no scores.
     """
     loader = jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates"))
@@ -45,8 +45,8 @@ def write(
             caption: base64.b64encode(png.read_bytes()).decode()
             for caption, png in pictures.items()
         },
-        method=found.methods[method],
-        per_class=per_class(found, method),
+        method=found.methods.get(method),
+        per_class=per_class(found, method) if method else {},
         cautions={
             catalog.DATASETS[name].paper_name: catalog.DATASETS[name].caution
             for name in found.datasets

@@ -115,16 +115,7 @@ def _average(found, method: str, metric: str, draws: dict) -> Value:
     """Mean over datasets; its spread is that of the seeds' own averages."""
     per_dataset = [found.values(method, name, metric) for name in found.datasets]
     papers = [found.paper(method, name, metric) for name in found.datasets]
-    seeds = [
-        tuple(e.result["seed"] for e in found.done(method, name))
-        for name in found.datasets
-    ]
-    is_same = len(set(seeds)) == 1
-    scores = (
-        [statistics.fmean(values) for values in zip(*per_dataset, strict=True)]
-        if is_same
-        else [statistics.fmean(map(statistics.fmean, per_dataset))]
-    )
+    scores = [statistics.fmean(values) for values in zip(*per_dataset, strict=True)]
     means = np.mean([draws[name][metric] for name in found.datasets], axis=0)
     paper = None if None in papers else statistics.fmean(papers)
     return _value(scores, means, paper)

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 
+from rich import markup as rich_markup
 from rich import table as rich_table
 
 from medmnist_tfds.decathlon.report import summary
@@ -19,8 +20,13 @@ _NOTE = (
 _PAPER_NOTE = "Below each value: the paper's, and the difference from it."
 
 
-def markdown(table: summary.Summary, *, phantom: bool, undone: list[str]) -> str:
-    """Two tables, AUC and ACC: a row per method, a column per dataset."""
+def markdown(
+    table: summary.Summary, *, phantom: bool, budgets: list[str], undone: list[str]
+) -> str:
+    """Two tables, AUC and ACC: a row per method, a column per dataset.
+
+    Below them a line for each of `budgets`, and for each of `undone`.
+    """
     parts = [f"**{BANNER}**\n"] if phantom else []
     for metric in summary.METRICS:
         titles = [table.title(column) for column in table.columns]
@@ -31,11 +37,13 @@ def markdown(table: summary.Summary, *, phantom: bool, undone: list[str]) -> str
         for row in table.rows:
             cells = [_markdown_cell(row, c, metric) for c in table.columns]
             name = row.display_name + (" (incomplete)" if row.lacking else "")
+            name = name.replace("|", "\\|")
             lines.append(f"| {name} | {' | '.join(cells)} |")
         parts.append("\n".join(lines) + "\n")
     parts.append(note(phantom) + "\n")
-    if undone:
-        parts.append("Not done:\n\n" + "\n".join(f"- {line}" for line in undone) + "\n")
+    for title, lines in (("How they were run", budgets), ("Not done", undone)):
+        if lines:
+            parts.append("\n".join([f"{title}:\n", *(f"- {x}" for x in lines), ""]))
     return "\n".join(parts)
 
 
@@ -161,7 +169,8 @@ def terminal(table: summary.Summary, *, phantom: bool) -> rich_table.Table:
     )
     shown.add_column("")
     for row in table.rows:
-        shown.add_column(row.display_name + (" (incomplete)" if row.lacking else ""))
+        name = rich_markup.escape(row.display_name)
+        shown.add_column(name + (" (incomplete)" if row.lacking else ""))
     for column in table.columns:
         cells = []
         for row in table.rows:

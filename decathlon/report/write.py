@@ -4,7 +4,7 @@ import csv
 import pathlib
 
 from medmnist_tfds import errors, files
-from medmnist_tfds.decathlon import supervisor
+from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon.report import collect, figures, page, summary, tables
 
 
@@ -37,40 +37,46 @@ def write(
     table = summary.summarize(found)
     method = _chosen(found, table, method)
     undone = [line(entry) for entry in found.undone()]
-    _text(
-        out / "table2.md", tables.markdown(table, phantom=found.phantom, undone=undone)
-    )
+    budgets = [
+        f"{title}: {line}"
+        for name, title in found.methods.items()
+        for line in found.budgets(name)
+        if line
+    ]
+    text = tables.markdown(table, phantom=found.phantom, budgets=budgets, undone=undone)
+    _text(out / "table2.md", text)
     _text(out / "table2.csv", tables.comma_separated(table, phantom=found.phantom))
     _text(out / "table2.tex", tables.latex(table, phantom=found.phantom))
     figures.splits(found, out / "figure2.png")
-    figures.confusion(found, method, out / "confusion.png")
-    _per_class(found, method, out / "per_class.csv")
+    pictures = {"Methods on training, validation and test split": out / "figure2.png"}
+    if method is not None:
+        figures.confusion(found, method, out / "confusion.png")
+        _per_class(found, method, out / "per_class.csv")
+        pictures[f"{found.methods[method]}: confusion"] = out / "confusion.png"
     page.write(
         out / "index.html",
         found,
         table,
-        pictures={
-            "Methods on training, validation and test split": out / "figure2.png",
-            f"{found.methods[method]}: confusion": out / "confusion.png",
-        },
+        pictures=pictures,
         method=method,
         undone=undone,
     )
     return out, found, table
 
 
-def _chosen(found, table: summary.Summary, method: str | None) -> str:
+def _chosen(found, table: summary.Summary, method: str | None) -> str | None:
+    """The method asked for, or the best; None if none has a score."""
     scored = [row for row in table.rows if row.values]
-    if method is None and scored:
+    if method is None:
 
         def rank(row: summary.Row) -> tuple:
             average = row.values.get((summary.AVERAGE, "auc"))
             others = [v.mean for (_, m), v in row.values.items() if m == "auc"]
             return (average is not None, sum(others) / len(others))
 
-        return max(scored, key=rank).method
+        return max(scored, key=rank).method if scored else None
     if method not in {row.method for row in scored}:
-        names = ", ".join(row.method for row in scored) or "none: all cells failed"
+        names = ", ".join(row.method for row in scored) or "there is none"
         raise errors.MedMNISTError(
             f"The Decathlon in {found.root} has no finished method {method!r}. "
             f"Expected one of those that have scores: {names}."
@@ -80,8 +86,8 @@ def _chosen(found, table: summary.Summary, method: str | None) -> str:
 
 def line(entry: collect.Entry) -> str:
     """Why a cell has no scores, and where its log lies."""
-    log = entry.folder / supervisor.LOG
-    where = f" (log: {log})" if log.exists() else ""
+    log = cells.log(entry.folder)
+    where = f" (log: {log})" if log else ""
     status, reason = entry.result["status"], entry.result.get("reason")
     return f"{entry.folder.name}: {status}, {reason}{where}"
 

@@ -59,6 +59,11 @@ def test_a_users_method_needs_a_name_only(tmp_path):
         ("a = [", "cannot be read"),
         ("python = 'three'", "asks for Python 'three'"),
         ("[[budgets.big]]", "has a budget 'big'.*paper or smoke"),
+        ("[budgets]\npaper = [3]", "datasets of any size"),
+        ("[[budgets.paper]]\nlimit_hours = 'two'", "limit_hours of budget paper 'two'"),
+        ("command = []", "an empty command"),
+        ("requirements = [3]", "a list of strings"),
+        ("[settings]\nday = 2020-01-01", "no JSON"),
         ("[[budgets.paper]]\nup_to_images = 5", "datasets of any size"),
     ],
 )
@@ -85,6 +90,20 @@ def test_settings_and_budgets_are_changed_by_field():
     assert changed.settings["precision"] == "mixed_bfloat16"
     assert found[0].settings["precision"] == "float32"
     assert other == found[1]
+
+
+def test_a_list_cannot_be_set_on_the_command_line(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "method.toml").write_text("[settings]\nlayers = [1, 2]\n")
+    with pytest.raises(errors.MedMNISTError, match="is a list.*Change method.toml"):
+        methods.override([methods.find(str(folder))], ["mine.layers=[3,4]"])
+
+
+def test_the_resnets_have_one_smoke_budget():
+    names = ("resnet18_28", "resnet18_224", "resnet50_28", "resnet50_224")
+    found = [methods.find(name) for name in names]
+    assert len({str(method.budgets) for method in found}) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,22 @@
 import dataclasses
 import io
 import json
+import pathlib
+import re
+import sys
+import time
+from concurrent import futures
 
 import filelock
 import numpy as np
+import psutil
 import pytest
 import small_methods
 from rich import console as rich_console
 
-from medmnist_tfds import catalog, errors, predictions, scoring
+from medmnist_tfds import builders, catalog, errors, pipeline, predictions, scoring
+from medmnist_tfds.decathlon import cell as cells
+from medmnist_tfds.decathlon import dispatch, exchange, progress
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
 
@@ -39,7 +47,7 @@ def result(root, name: str) -> dict:
 def mixed(tmp_path_factory, data_dir):
     """One run of methods of all kinds."""
     place = tmp_path_factory.mktemp("mixed")
-    names = ("crash", "nan", "short", "silent", "lacking", "good")
+    names = ("crash", "nan", "short", "silent", "zipped", "lacking", "good")
     folders = small_methods.make(place, *names)
     states, output = run(plan(data_dir, folders), place / "out")
     return place / "out", states, output
@@ -63,6 +71,7 @@ def test_a_good_method_among_bad_ones_is_scored(mixed):
         ("nan", "failed", "scores of val are not all numbers (400 of them NaN"),
         ("short", "failed", "scores of test have shape (199, 2), expected (200, 2)"),
         ("silent", "failed", "left no scores of train: expected train.npy"),
+        ("zipped", "failed", "scores of train are not one NumPy array"),
         ("lacking", "missing", "no licence key; run: get-key"),
     ],
 )
@@ -183,6 +192,174 @@ def test_another_budget_or_setting_needs_another_folder(tmp_path, data_dir):
     (tmp_path / "good/method.toml").write_text("[settings]\nwidth = 3\n")
     with pytest.raises(errors.MedMNISTError, match="settings is {}, not {'width': 3}"):
         run(plan(data_dir, folders), tmp_path / "out")
+
+
+def test_a_failed_or_missing_cell_may_be_run_again_with_other_settings(
+    tmp_path, data_dir
+):
+    folders = small_methods.make(tmp_path, "lacking", "crash")
+    for folder in folders:
+        (pathlib.Path(folder) / "method.toml").write_text("[settings]\nwidth = 1\n")
+    run(plan(data_dir, folders), tmp_path / "out")
+    for folder in folders:
+        (pathlib.Path(folder) / "method.toml").write_text("[settings]\nwidth = 2\n")
+        (pathlib.Path(folder) / "run.py").write_text(small_methods.START + "leave()")
+    states, _ = run(plan(data_dir, folders, retry_failed=True), tmp_path / "out")
+    assert set(states.values()) == {"done"}
+    assert result(tmp_path / "out", "breast-crash-seed0")["settings"] == {"width": 2}
+
+
+def test_a_changed_program_is_told_of(tmp_path, data_dir):
+    folders = small_methods.make(tmp_path, "good")
+    run(plan(data_dir, folders), tmp_path / "out")
+    _, output = run(plan(data_dir, folders), tmp_path / "out")
+    assert "1 of 1 stand already" in output and "has changed" not in output
+    (tmp_path / "good/run.py").write_text(small_methods.START + "leave()  # better")
+    _, output = run(plan(data_dir, folders), tmp_path / "out")
+    assert "Warning: good has changed" in output
+
+
+def test_an_interrupted_attempt_of_other_settings_does_not_count(tmp_path, data_dir):
+    """A finished but unscored attempt, as a killed run leaves it."""
+    folders = small_methods.make(tmp_path, "good")
+    (tmp_path / "good/run.py").write_text(
+        small_methods.START + "print('WIDTH', task['settings']['width']); leave()"
+    )
+    (tmp_path / "good/method.toml").write_text("[settings]\nwidth = 1\n")
+    chosen = plan(data_dir, folders)
+    run(chosen, tmp_path / "out")
+    work = tmp_path / "out/work/breast-good-seed0"
+    work.parent.mkdir()
+    (tmp_path / "out/cells/breast-good-seed0").rename(work)
+    (work / "result.json").unlink()
+    (work / "outcome.json").write_text('{"status": "ended"}')
+    attempt = {"settings": {"width": 1}}
+    (work / "attempt.json").write_text(json.dumps(attempt))
+    changed = methods.override(list(chosen.methods), ["good.width=99"])
+    run(dataclasses.replace(chosen, methods=tuple(changed)), tmp_path / "out")
+    log = (tmp_path / "out/cells/breast-good-seed0/log.txt").read_text()
+    assert log.splitlines() == ["WIDTH 99"]
+
+
+def test_a_result_that_was_written_but_not_moved_is_taken_over(tmp_path, data_dir):
+    folders = small_methods.make(tmp_path, "good")
+    run(plan(data_dir, folders), tmp_path / "out")
+    work = tmp_path / "out/work/breast-good-seed0"
+    work.parent.mkdir()
+    (tmp_path / "out/cells/breast-good-seed0").rename(work)
+    before = (work / "result.json").stat().st_mtime_ns
+    states, output = run(plan(data_dir, folders), tmp_path / "out")
+    assert states == {"breast-good-seed0": "done"} and "1 of 1 stand" in output
+    place = tmp_path / "out/cells/breast-good-seed0"
+    assert (place / "result.json").stat().st_mtime_ns == before
+
+
+def test_progress_survives_a_start_without_data(tmp_path, data_dir, monkeypatch):
+    folders = small_methods.make(tmp_path, "good")
+    work = tmp_path / "out/work/breast-good-seed0"
+    work.mkdir(parents=True)
+    (work / "state.npz").write_bytes(b"an epoch's work")
+    (tmp_path / "out/decathlon.json").write_text(
+        json.dumps({"phantom": False, "release": "1.0.0", "budget": "smoke"})
+    )
+    (tmp_path / "breastmnist.npz").write_bytes(b"cut off")
+    monkeypatch.setenv("MEDMNIST_ROOT", str(tmp_path))
+    real = (catalog.variant("breast"),)
+    chosen = dataclasses.replace(plan(tmp_path / "tfds", folders), variants=real)
+    states, _ = run(chosen, tmp_path / "out")
+    assert states == {"breast-good-seed0": "missing"}
+    assert (work / "state.npz").read_bytes() == b"an epoch's work"
+
+
+def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
+    """As when Dask takes a worker for dead that is not."""
+    folders = small_methods.make(tmp_path, "patient")
+    chosen = plan(data_dir, folders)
+    (cell,) = decathlon._grid(chosen, tmp_path / "out")
+    builder = builders.prepared(cell.variant, data_dir)
+    splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
+    exchange.write_data(tmp_path / "data.npz", splits)
+    limits = {"hours": 1, "memory_gib": None}
+    cells.order(cell, tmp_path / "data.npz", sys.executable, limits)
+    with futures.ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(dispatch.run_cell, str(cell.work)) for _ in range(2)]
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "starts.txt").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(2)  # the second one is waiting by now
+        (tmp_path / "go").touch()
+        for future in both:
+            future.result()
+    assert len((tmp_path / "starts.txt").read_text().splitlines()) == 1
+    targets = {name: split.labels for name, split in splits.items()}
+    assert cells.finish(cell, targets)["status"] == "done"
+
+
+def test_what_a_method_leaves_running_is_ended(tmp_path, data_dir):
+    folders = small_methods.make(tmp_path, "orphan")
+    states, _ = run(plan(data_dir, folders), tmp_path / "out")
+    assert states == {"breast-orphan-seed0": "done"}
+    pid = int((tmp_path / "orphan.txt").read_text())
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            break
+        time.sleep(0.05)
+    else:
+        assert not psutil.pid_exists(pid)
+
+
+def test_the_definition_s_own_limits_count(tmp_path, data_dir):
+    folders = small_methods.make(tmp_path, "hang", "hungry")
+    entry = "[[budgets.smoke]]\nlimit_hours = "
+    (tmp_path / "hang/method.toml").write_text(entry + "0.0005\n")
+    (tmp_path / "hungry/method.toml").write_text("memory_gib = 0.5\n")
+    states, output = run(plan(data_dir, folders, jobs=2), tmp_path / "out")
+    assert set(states.values()) == {"failed"}
+    assert "timed out after 0.0005 h" in output and "more than 0.5 GiB" in output
+
+
+def test_a_result_tells_what_it_cost_and_ran_on(mixed):
+    root, _, _ = mixed
+    found = result(root, "breast-good-seed0")
+    assert found["seconds"] > 0 and found["peak_memory_bytes"] > 2**20
+    assert found["release"] == "phantom" and found["phantom"] is True
+    assert any(line.startswith("tensorflow==") for line in found["packages"])
+    assert (root / "PHANTOM.txt").exists()
+
+
+def test_small_datasets_come_first_and_running_ones_are_told(mixed, tmp_path, data_dir):
+    _, _, output = mixed
+    assert "running  breast-crash-seed0" in output
+    grid = decathlon._grid(
+        dataclasses.replace(
+            plan(data_dir, ["constant"]),
+            variants=tuple(map(catalog.variant, ("path", "breast", "derma"))),
+        ),
+        tmp_path,
+    )
+    assert [c.variant.config for c in grid] == ["breast", "derma", "path"]
+
+
+def test_a_terminal_shows_a_table_with_signs_and_time_left(tmp_path, data_dir):
+    chosen = plan(data_dir, ["constant"], seeds=(0, 1, 2, 3), jobs=2)
+    grid = decathlon._grid(chosen, tmp_path)
+    output, now = io.StringIO(), [100.0]
+    console = rich_console.Console(file=output, force_terminal=True, width=80)
+    show = progress.Progress(grid, console=console, jobs=2, clock=lambda: now[0])
+    with show:
+        show.set(grid[0], "running")
+        now[0] += 60
+        done = {"seconds": 60.0, "scores": {"test": {"auc": 0.5, "acc": 0.5}}}
+        show.set(grid[0], "done", done)
+        show.set(grid[1], "running")
+        show.set(grid[2], "failed", {"reason": "no such luck"})
+        now[0] += 30
+        assert show.seconds_left() == pytest.approx((30 + 60) / 2)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
+    assert "✓▶✗· 0:30" in text and "about 0:45" in text
+    assert "1 done, 1 running, 1 failed, 1 waiting" in text
+    assert "failed   breast-constant-seed2  no such luck" in text
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path, data_dir):
