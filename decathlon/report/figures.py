@@ -16,7 +16,13 @@ from medmnist_tfds.decathlon.report import collect, tables
 _COLOURS = {"train": "#9aa5b1", "val": "#e0a030", "test": "#2166ac"}
 
 
-def splits(found: collect.Decathlon, path: pathlib.Path) -> None:
+def save(picture: figure.Figure, path: pathlib.Path) -> None:
+    """Writes a picture as PNG."""
+    with files.replacing(path) as temporary:
+        picture.savefig(temporary, dpi=130, format="png")
+
+
+def splits_picture(found: collect.Decathlon) -> figure.Figure:
     """Figure 2: every method on the three splits, AUC beside ACC.
 
     Large points are means over datasets, small ones the datasets themselves.
@@ -36,15 +42,8 @@ def splits(found: collect.Decathlon, path: pathlib.Path) -> None:
                 height = [number + shift] * len(means)
                 axes.plot(means, height, ".", color=colour, ms=4, alpha=0.45)
                 if means:
-                    label = split if number == 0 or not axes.get_legend() else None
-                    axes.plot(
-                        statistics.fmean(means),
-                        number + shift,
-                        "o",
-                        color=colour,
-                        ms=8,
-                        label=label,
-                    )
+                    mean, style = statistics.fmean(means), {"color": colour, "ms": 8}
+                    axes.plot(mean, number + shift, "o", label=split, **style)
         axes.set_yticks(range(len(methods)), _names(found))
         axes.set(xlabel=metric.upper(), ylim=(len(methods) - 0.5, -0.5))
         axes.set_xlim(right=1.02)
@@ -58,10 +57,10 @@ def splits(found: collect.Decathlon, path: pathlib.Path) -> None:
         ncols=3,
         frameon=False,
     )
-    _save(picture, path)
+    return picture
 
 
-def confusion(found: collect.Decathlon, method: str, path: pathlib.Path) -> None:
+def confusion_picture(found: collect.Decathlon, method: str) -> figure.Figure:
     """A confusion matrix per dataset, on test; counts over seeds, shares by row."""
     datasets = [name for name in found.datasets if found.done(method, name)]
     columns = min(4, len(datasets))
@@ -73,7 +72,7 @@ def confusion(found: collect.Decathlon, method: str, path: pathlib.Path) -> None
         axes.axis("off")
     for axes, name in zip(grid, datasets, strict=False):
         _matrix(axes, found, method, catalog.DATASETS[name])
-    _save(picture, path)
+    return picture
 
 
 def _matrix(axes, found, method: str, dataset: catalog.Dataset) -> None:
@@ -138,8 +137,3 @@ def _title(picture: figure.Figure, found: collect.Decathlon, text: str) -> None:
         picture.suptitle(f"{text}\n{tables.BANNER}", color="#b2182b", fontsize=10)
     else:
         picture.suptitle(text)
-
-
-def _save(picture: figure.Figure, path: pathlib.Path) -> None:
-    with files.replacing(path) as temporary:
-        picture.savefig(temporary, dpi=130, format="png")

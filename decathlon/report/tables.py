@@ -167,10 +167,11 @@ def terminal(table: summary.Summary, *, phantom: bool) -> rich_table.Table:
     shown = rich_table.Table(
         title=BANNER if phantom else "Test AUC / ACC", title_justify="left"
     )
-    shown.add_column("")
+    shown.add_column("", overflow="fold")
     for row in table.rows:
         name = rich_markup.escape(row.display_name)
-        shown.add_column(name + (" (incomplete)" if row.lacking else ""))
+        name += " (incomplete)" if row.lacking else ""
+        shown.add_column(name, overflow="fold")
     for column in table.columns:
         cells = []
         for row in table.rows:

@@ -47,10 +47,10 @@ def write(
     _text(out / "table2.md", text)
     _text(out / "table2.csv", tables.comma_separated(table, phantom=found.phantom))
     _text(out / "table2.tex", tables.latex(table, phantom=found.phantom))
-    figures.splits(found, out / "figure2.png")
+    figures.save(figures.splits_picture(found), out / "figure2.png")
     pictures = {"Methods on training, validation and test split": out / "figure2.png"}
     if method is not None:
-        figures.confusion(found, method, out / "confusion.png")
+        figures.save(figures.confusion_picture(found, method), out / "confusion.png")
         _per_class(found, method, out / "per_class.csv")
         pictures[f"{found.methods[method]}: confusion"] = out / "confusion.png"
     page.write(

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 import small_methods
 
-from medmnist_tfds import errors
+from medmnist_tfds import errors, predictions
 from medmnist_tfds.decathlon import environment
 from medmnist_tfds.decathlon import method as methods
 
@@ -58,6 +58,16 @@ def test_a_method_is_missing_until_it_is_set_up(tmp_path):
     assert any(line.startswith("smallest") for line in environment.packages(method))
     environment.setup(method, say=said.append)
     assert "set up already" in said[-1]
+
+
+def test_what_the_build_needs_is_installed_first(tmp_path, environments):
+    (path,) = small_methods.make(tmp_path, "good")
+    (tmp_path / "good/method.toml").write_text(
+        f'build_requirements = ["{wheel(tmp_path)}"]\nrequirements = ["pip"]\n'
+    )
+    method = methods.find(path)
+    environment.setup(method, say=lambda _: None)
+    assert any(line.startswith("smallest") for line in environment.packages(method))
 
 
 def test_changed_requirements_ask_for_another_setup(tmp_path):
@@ -113,9 +123,13 @@ def test_a_method_runs_in_its_own_environment(tmp_path, data_dir):
     run = ["run", "--phantom", "--method", method.folder, "--datasets", "breast"]
     run += ["--data-dir", data_dir, "--out", tmp_path / "out"]
 
+    # A PYTHONPATH of ours must not lead the other Python astray.
+    astray = tmp_path / "astray"
+    astray.mkdir()
+    (astray / "smallest.py").write_text("ANSWER = 0.5\n")
+
     def call(*arguments) -> subprocess.CompletedProcess:
-        # A PYTHONPATH of ours must not lead the other Python astray.
-        variables = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent)}
+        variables = {**os.environ, "PYTHONPATH": str(astray)}
         return subprocess.run(
             [*map(str, [*program, *arguments])],
             capture_output=True,
@@ -131,6 +145,8 @@ def test_a_method_runs_in_its_own_environment(tmp_path, data_dir):
     second = call(*run)
     assert second.returncode == 0, second.stdout + second.stderr
     path = tmp_path / "out/cells/breast-good-seed0/result.json"
+    (scores,) = path.parent.glob("*_test_*.csv")
+    assert predictions.read(scores).scores.max() == 3 * 0.25
     packages = json.loads(path.read_text())["packages"]
     assert any(line.startswith("smallest") for line in packages)
     assert not any(line.startswith("tensorflow") for line in packages)

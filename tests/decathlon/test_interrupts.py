@@ -66,7 +66,10 @@ def finish(place, data_dir) -> str:
     return output
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+SIGTERM = pytest.param(signal.SIGTERM, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, SIGTERM])
 def test_an_interrupt_ends_the_cells_and_leaves_what_can_be_resumed(
     sent, tmp_path, data_dir
 ):
@@ -92,6 +95,7 @@ def test_a_killed_decathlon_leaves_no_process_and_resumes(tmp_path, data_dir):
     finish(tmp_path, data_dir)
 
 
+@pytest.mark.slow
 def test_a_cell_that_had_ended_when_all_was_killed_is_not_run_again(tmp_path, data_dir):
     process = start(tmp_path, data_dir)
     starts(tmp_path, 1, process=process)
@@ -108,6 +112,7 @@ def test_a_cell_that_had_ended_when_all_was_killed_is_not_run_again(tmp_path, da
     assert names.count("breast-patient-seed0") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_cell_is_a_row_and_the_others_go_on(tmp_path, data_dir):
     process = start(tmp_path, data_dir)
     ((_, pid),) = starts(tmp_path, 1, process=process)
@@ -161,6 +166,7 @@ def cluster(tmp_path):
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_lost_dask_worker_runs_again_elsewhere(tmp_path, data_dir, cluster):
     address, workers = cluster
     process = start(tmp_path, data_dir, "--dask", address)
@@ -183,6 +189,7 @@ def test_a_cell_of_a_lost_dask_worker_runs_again_elsewhere(tmp_path, data_dir, c
     assert "2 of 2 cells are done" in output
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_cells_on_a_dask_cluster(tmp_path, data_dir, cluster):
     address, _ = cluster
     process = start(tmp_path, data_dir, "--dask", address)
@@ -194,6 +201,7 @@ def test_an_interrupt_ends_the_cells_on_a_dask_cluster(tmp_path, data_dir, clust
         wait_until_gone(pid)
 
 
+@pytest.mark.slow
 def test_an_address_without_a_scheduler_is_an_error(tmp_path, data_dir):
     pytest.importorskip("distributed", reason="dask.distributed is not installed")
     process = start(tmp_path, data_dir, "--dask", "tcp://127.0.0.1:9")

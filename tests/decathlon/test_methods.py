@@ -51,6 +51,7 @@ def test_the_constant_method_gives_class_frequencies(tmp_path, data_dir, phantom
         ] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_a_resnet_that_was_killed_goes_on_after_its_last_epoch(tmp_path, data_dir):
     arguments = ("--methods", "resnet18_28", "--datasets", "chest")
     arguments += ("--set", "resnet18_28.epochs=2", "--data-dir", data_dir)

@@ -20,9 +20,10 @@ from sklearn import metrics
 from medmnist_tfds import catalog, errors, predictions
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
-from medmnist_tfds.decathlon.report import collect, write
+from medmnist_tfds.decathlon.report import collect, tables, write
 
 DATASETS = ("breast", "retina", "chest")
+FORMS = ("table2.md", "table2.tex", "index.html")
 
 
 def quietly(plan, root):
@@ -119,6 +120,142 @@ def test_phantom_results_carry_a_banner_and_no_number_of_the_paper(report):
     assert {line["data"] for line in lines(report).values()} == {"phantom"}
 
 
+@pytest.fixture(scope="module")
+def beside_paper(tmp_path_factory, official_root):
+    """A report on real data: two methods, one with a row in the paper's table."""
+    place = tmp_path_factory.mktemp("real")
+    folders = small_methods.make(place, "good")
+    (place / "good/method.toml").write_text(
+        'display_name = "Good | [one] & co"\npaper_row = "AutoKeras"\n'
+    )
+    plan = decathlon.Plan(
+        methods=tuple(map(methods.find, [*folders, "constant"])),
+        variants=(catalog.variant("breast"), catalog.variant("retina")),
+        data_dir=place / "tfds",
+        manual_dir=official_root,
+    )
+    quietly(plan, place / "out")
+    _, found, table = write.write(place / "out", manual_dir=official_root)
+    return place / "out", found, table
+
+
+def test_every_form_shows_our_number_the_papers_and_the_difference(beside_paper):
+    root, found, table = beside_paper
+    console = rich_console.Console(file=io.StringIO(), width=200)
+    console.print(tables.terminal(table, phantom=False))
+    shown = {
+        "terminal": console.file.getvalue(),
+        **{name: (root / "report" / name).read_text() for name in FORMS},
+    }
+    for dataset, (auc, acc) in {
+        "breast": (0.833, 0.801),
+        "retina": (0.655, 0.42),
+    }.items():
+        line = lines(root)["good", dataset, "auc"]
+        assert float(line["paper"]) == auc
+        ours = float(line["mean"])
+        assert float(line["difference"]) == pytest.approx(ours - auc, abs=1e-12)
+        assert float(lines(root)["good", dataset, "acc"]["paper"]) == acc
+        for text in shown.values():
+            assert f"{ours:.3f}" in text
+        for name in ("table2.md", "index.html"):
+            assert f"{auc:.3f} ({ours - auc:+.3f})" in shown[name]
+        assert f"\\textcolor{{gray}}{{{auc:.3f}}}" in shown["table2.tex"]
+    average = float(lines(root)["good", "average", "auc"]["paper"])
+    assert average == pytest.approx((0.833 + 0.655) / 2)
+    assert "PHANTOM" not in "".join(shown.values())
+    # A name with marks of every form.
+    assert "Good | [one] & co" in shown["terminal"]
+    assert "Good \\| [one] & co" in shown["table2.md"]
+    assert "Good | [one] \\& co" in shown["table2.tex"]
+    assert "Good | [one] &amp; co" in shown["index.html"]
+
+
+def test_the_close_up_is_of_the_best_method_and_true(beside_paper, official_root):
+    root, found, table = beside_paper
+    rows = {row.method: row.values["average", "auc"].mean for row in table.rows}
+    with (root / "report/per_class.csv").open(newline="") as file:
+        close_up = list(csv.DictReader(file))
+    assert {line["method"] for line in close_up} == {max(rows, key=rows.get)}
+    write.write(root, method="good", out=root / "good", manual_dir=official_root)
+    with (root / "good/per_class.csv").open(newline="") as file:
+        aucs = [
+            float(line["test_auc"])
+            for line in csv.DictReader(file)
+            if line["dataset"] == "RetinaMNIST"
+        ]
+    (path,) = (root / "cells/retina-good-seed0").glob("*_test_*.csv")
+    scores = predictions.read(path).scores
+    targets = found.targets["retina"][:, 0]
+    for k, auc in enumerate(aucs):
+        assert auc == pytest.approx(metrics.roc_auc_score(targets == k, scores[:, k]))
+    assert len(aucs) == 5
+
+
+def test_a_row_that_lacks_a_seed_is_incomplete_and_has_no_average(report, tmp_path):
+    shutil.copytree(report, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy/cells/retina-good-seed1")
+    write.write(tmp_path / "copy")
+    table = lines(tmp_path / "copy")
+    assert table["good", "retina", "auc"]["is_complete"] == "False"
+    assert table["good", "breast", "auc"]["is_complete"] == "True"
+    assert table["good", "average", "auc"]["mean"] == ""
+    text = (tmp_path / "copy/report/table2.md").read_text()
+    assert "The good one (incomplete)" in text
+
+
+def test_a_report_without_any_score_tells_why(report, tmp_path):
+    shutil.copytree(report, tmp_path / "copy")
+    for place in (tmp_path / "copy/cells").iterdir():
+        if "-crash-" not in place.name:
+            shutil.rmtree(place)
+    shutil.rmtree(tmp_path / "copy/report")
+    write.write(tmp_path / "copy")
+    for name in ("table2.md", "index.html"):
+        assert "no such luck" in (tmp_path / "copy/report" / name).read_text()
+
+
+def test_the_average_s_interval_is_that_of_the_mean(report):
+    """Narrower than any dataset's own, since their draws are independent."""
+    table = lines(report)
+    widths = {
+        column: float(table["good", column, "auc"]["high95"])
+        - float(table["good", column, "auc"]["low95"])
+        for column in (*DATASETS, "average")
+    }
+    squares = sum(widths[name] ** 2 for name in DATASETS)
+    assert widths["average"] == pytest.approx(squares**0.5 / 3, rel=0.2)
+
+
+def test_figure_2_shows_each_split_and_metric(report):
+    from medmnist_tfds.decathlon.report import figures
+
+    found = collect.collect(report)
+    picture = figures.splits_picture(found)
+    number = list(found.methods).index("good")
+    for axes, metric in zip(picture.axes, ("auc", "acc"), strict=True):
+        large = {
+            round(line.get_ydata()[0] - number, 1): line.get_xdata()[0]
+            for line in axes.lines
+            if line.get_marker() == "o" and abs(line.get_ydata()[0] - number) < 0.4
+        }
+        for shift, split in ((-0.2, "train"), (0.0, "val"), (0.2, "test")):
+            each = [found.mean("good", name, metric, split) for name in DATASETS]
+            assert large[shift] == pytest.approx(np.mean(each))
+
+
+def test_confusion_cells_show_the_share_of_their_row(report):
+    from medmnist_tfds.decathlon.report import figures
+
+    found = collect.collect(report)
+    picture = figures.confusion_picture(found, "good")
+    axes = picture.axes[found.datasets.index("retina")]
+    shown = np.array([int(text.get_text()) for text in axes.texts]).reshape(5, 5)
+    counts, _ = figures.counted(found, "good", catalog.DATASETS["retina"])
+    shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shown, shares, atol=0.51)
+
+
 @pytest.mark.parametrize(
     ("release", "is_paper"), [("1.0.0", True), ("3.0.0", False), ("phantom", False)]
 )
@@ -152,11 +289,14 @@ def test_the_papers_table_is_whole():
     assert statistics.fmean(auc) == pytest.approx(0.9215)  # by hand from Table 2
 
 
-def test_a_changed_score_is_an_error(report, tmp_path):
+@pytest.mark.parametrize(
+    ("split", "metric"), [("test", "auc"), ("val", "acc"), ("train", "auc")]
+)
+def test_a_changed_score_is_an_error(report, tmp_path, split, metric):
     shutil.copytree(report, tmp_path / "copy")
     path = tmp_path / "copy/cells/breast-good-seed0/result.json"
     result = json.loads(path.read_text())
-    result["scores"]["test"]["auc"] += 1e-6
+    result["scores"][split][metric] += 1e-6
     path.write_text(json.dumps(result))
     with pytest.raises(errors.MedMNISTError, match="its prediction file gives"):
         write.write(tmp_path / "copy")

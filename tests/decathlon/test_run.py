@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import re
+import subprocess
 import sys
 import time
 from concurrent import futures
@@ -118,13 +119,14 @@ def test_only_what_is_missing_is_run_again(mixed, data_dir):
 def test_a_method_never_sees_a_test_label(tmp_path, data_dir):
     folders = small_methods.make(tmp_path, "good")
     look = 'print("SEEN", sorted(data), sorted(p.name for p in folder.iterdir()))\n'
+    look += 'print("MODE", oct((folder / "data.npz").stat().st_mode & 0o222))\n'
     program = tmp_path / "good/run.py"
     program.write_text(small_methods.START + look + "leave()\n")
     run(plan(data_dir, folders, dataset="derma"), tmp_path / "out")
     log = (tmp_path / "out/cells/derma-good-seed0/log.txt").read_text()
     arrays = [f"{split}_images" for split in ("test", "train", "val")]
     assert str(sorted([*arrays, "train_labels", "val_labels"])) in log
-    assert "'data.npz'" in log
+    assert "'data.npz'" in log and "MODE 0o0" in log  # other cells read it too
 
 
 def test_the_task_is_told_as_json(tmp_path, data_dir):
@@ -377,3 +379,38 @@ def test_a_second_run_on_the_same_folder_is_refused(tmp_path, data_dir):
     with filelock.FileLock(tmp_path / "out/.lock"):
         with pytest.raises(errors.MedMNISTError, match="Another process is at work"):
             run(plan(data_dir, folders), tmp_path / "out")
+
+
+def call(*arguments) -> subprocess.CompletedProcess:
+    program = [sys.executable, "-m", "medmnist_tfds", "decathlon", "run", "--phantom"]
+    return subprocess.run(
+        [*program, *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--datasets", ""], "--datasets is ''"),
+        (["--datasets", "brest"], "Did you mean 'breast'"),
+        (["--methods", ","], "--methods is ','"),
+        (["--seeds", "0,x"], "--seeds is '0,x'"),
+        (["--budget", "huge"], "Expected paper or smoke"),
+        (["--time-limit", "0"], "--time-limit is 0"),
+        (["--method", "a/mine", "--method", "b/mine"], "Two methods are named mine"),
+        (["--out", "file"], "is a file"),
+    ],
+)
+def test_a_wrong_command_is_refused_in_a_line(
+    tmp_path, monkeypatch, arguments, message
+):
+    for folder in ("a/mine", "b/mine"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "method.toml").write_text("")
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    if "--method" not in arguments and "--methods" not in arguments:
+        arguments = [*arguments, "--methods", "constant"]
+    done = call(*arguments)
+    assert done.returncode == 1 and done.stderr.startswith("Error: ")
+    assert message in done.stderr and "Traceback" not in done.stderr
