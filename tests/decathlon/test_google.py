@@ -15,7 +15,6 @@ from medmnist_tfds import catalog, errors, pipeline, predictions
 from medmnist_tfds.decathlon import google_images
 from medmnist_tfds.models import export_tflite, resnet18, tflite
 
-
 SLOW = pytest.mark.slow
 
 
