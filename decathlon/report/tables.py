@@ -167,7 +167,7 @@ def terminal(table: summary.Summary, *, phantom: bool) -> rich_table.Table:
     shown = rich_table.Table(
         title=BANNER if phantom else "Test AUC / ACC", title_justify="left"
     )
-    shown.add_column("", overflow="fold")
+    shown.add_column("", no_wrap=True)
     for row in table.rows:
         name = rich_markup.escape(row.display_name)
         name += " (incomplete)" if row.lacking else ""
@@ -177,7 +177,7 @@ def terminal(table: summary.Summary, *, phantom: bool) -> rich_table.Table:
         for row in table.rows:
             values = [row.values.get((column, metric)) for metric in summary.METRICS]
             cells.append(" / ".join(_terminal_cell(value) for value in values))
-        shown.add_row(table.title(column), *cells)
+        shown.add_row(column, *cells)
     return shown
 
 
