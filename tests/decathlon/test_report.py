@@ -20,7 +20,7 @@ from sklearn import metrics
 from medmnist_tfds import catalog, errors, predictions
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
-from medmnist_tfds.decathlon.report import collect, tables, write
+from medmnist_tfds.decathlon.report import collect, page, summary, tables, write
 
 DATASETS = ("breast", "retina", "chest")
 FORMS = ("table2.md", "table2.tex", "index.html")
@@ -348,14 +348,38 @@ class _Page(html.parser.HTMLParser):
 
 
 def test_the_page_asks_for_nothing_else(report):
-    page = _Page()
+    parsed = _Page()
     text = (report / "report/index.html").read_text()
-    page.feed(text)
-    assert page.addresses and all(a.startswith("data:") for a in page.addresses)
+    parsed.feed(text)
+    found = parsed.addresses
+    assert found and all(address.startswith("data:") for address in found)
     assert "url(" not in text and "@import" not in text and "<script" not in text
 
 
-@pytest.mark.parametrize("width", [1200, 390])
+def widest(report, path: pathlib.Path) -> None:
+    """A page with all ten datasets, and all that can stand in a cell."""
+    found = collect.collect(report)
+    value = summary.Value(
+        mean=0.5, sd=0.01, low=0.4, high=0.6, seeds=3, paper=0.6, is_best=True
+    )
+    columns = (*catalog.DATASETS, summary.AVERAGE)
+    row = summary.Row(
+        method="good",
+        display_name="Google AutoML Vision",
+        values={(c, m): value for c in columns for m in summary.METRICS},
+        lacking=("breast",),
+    )
+    page.write(
+        path,
+        found,
+        summary.Summary(columns=columns, rows=(row, row)),
+        pictures={"Figure 2": report / "report/figure2.png"},
+        method="good",
+        undone=["a reason " + "x" * 300],
+    )
+
+
+@pytest.mark.parametrize("width", [1920, 1280, 1160, 800, 390])
 def test_the_page_fits_the_window_of_a_browser(report, tmp_path, width):
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
     browser = next(filter(None, map(shutil.which, names)), None)
@@ -366,10 +390,10 @@ def test_the_page_fits_the_window_of_a_browser(report, tmp_path, width):
         "document.documentElement.clientWidth + ' ' + "
         "[...document.images].every(i => i.complete && i.naturalWidth)</script>"
     )
-    page = tmp_path / "page.html"
-    text = (report / "report/index.html").read_text()
+    path = tmp_path / "page.html"
+    widest(report, path)
     # A headless window is not narrower than 500 pixels: a frame is.
-    page.write_text(text.replace("</body>", f"{measure}</body>"))
+    path.write_text(path.read_text().replace("</body>", f"{measure}</body>"))
     frame = tmp_path / "frame.html"
     frame.write_text(
         f'<iframe src=page.html width={width} height=900 onload="document.title = '
