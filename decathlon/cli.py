@@ -8,9 +8,8 @@ import shlex
 from typing import Annotated
 
 import typer
-from rich import console as rich_console
 
-from medmnist_tfds import catalog, errors, quiet
+from medmnist_tfds import catalog, errors, options, quiet, terminal
 from medmnist_tfds.decathlon import environment
 from medmnist_tfds.decathlon import method as methods
 
@@ -18,25 +17,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="The MedMNIST Classification Decathlon: any method, ten datasets, one table.",
 )
-_console = rich_console.Console()
-
-DataDir = Annotated[
-    pathlib.Path | None,
-    typer.Option(
-        help="TFDS's folder of prepared data [default: ~/tensorflow_datasets]."
-    ),
-]
-ManualDir = Annotated[
-    pathlib.Path | None,
-    typer.Option(
-        exists=True,
-        file_okay=False,
-        help="Where the official .npz files lie; MEDMNIST_ROOT is looked in next.",
-    ),
-]
-Phantom = Annotated[
-    bool, typer.Option("--phantom", help="Synthetic data: no files, no network.")
-]
 
 
 @app.command()
@@ -74,7 +54,7 @@ def run(
     release: Annotated[
         str, typer.Option(help="1.0.0, the paper's, or 3.0.0.")
     ] = catalog.DEFAULT_VERSION,
-    phantom: Phantom = False,
+    phantom: options.Phantom = False,
     out: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -82,8 +62,8 @@ def run(
             "runs/decathlon-phantom]"
         ),
     ] = None,
-    data_dir: DataDir = None,
-    manual_dir: ManualDir = None,
+    data_dir: options.DataDir = None,
+    manual_dir: options.ManualDir = None,
 ) -> None:
     """Runs every method on every dataset with every seed: what is missing of it."""
     names = _list("--methods", chosen) if chosen is not None else []
@@ -125,13 +105,13 @@ def run(
         manual_dir=manual_dir,
     )
     try:
-        states = decathlon.run(plan, out, console=_console)
+        states = decathlon.run(plan, out, console=terminal.CONSOLE)
     except KeyboardInterrupt:
-        _say(f"Interrupted. The same command goes on from here: {out}")
+        terminal.say(f"Interrupted. The same command goes on from here: {out}")
         raise typer.Exit(130) from None
     done = sum(state == "done" for state in states.values())
-    _say(f"{done} of {len(states)} cells are done. Results: {out}")
-    _say(f"Next: medmnist-tfds decathlon report {shlex.quote(str(out))}")
+    terminal.say(f"{done} of {len(states)} cells are done. Results: {out}")
+    terminal.say(f"Next: medmnist-tfds decathlon report {shlex.quote(str(out))}")
     if done < len(states):
         raise typer.Exit(1)
 
@@ -146,8 +126,8 @@ def report(
     out: Annotated[
         pathlib.Path | None, typer.Option(help="[default: FOLDER/report]")
     ] = None,
-    data_dir: DataDir = None,
-    manual_dir: ManualDir = None,
+    data_dir: options.DataDir = None,
+    manual_dir: options.ManualDir = None,
 ) -> None:
     """Scores all predictions again; writes tables, pictures and a page."""
     quiet.tensorflow_search()
@@ -156,10 +136,10 @@ def report(
     where, found, table = write.write(
         folder, out=out, method=method, data_dir=data_dir, manual_dir=manual_dir
     )
-    _console.print(tables.terminal(table, phantom=found.phantom))
+    terminal.CONSOLE.print(tables.terminal(table, phantom=found.phantom))
     for entry in found.undone():
-        _say(write.line(entry))
-    _say(f"Wrote {where}: look at {where / 'index.html'}")
+        terminal.say(write.line(entry))
+    terminal.say(f"Wrote {where}: look at {where / 'index.html'}")
 
 
 @app.command("methods")
@@ -169,7 +149,9 @@ def list_methods() -> None:
         method = methods.find(name)
         found = environment.interpreter(method)
         is_missing = isinstance(found, environment.Missing)
-        _say(f"{name:14} {method.display_name:22} {found.reason if is_missing else ''}")
+        terminal.say(
+            f"{name:14} {method.display_name:22} {found.reason if is_missing else ''}"
+        )
 
 
 @app.command()
@@ -180,7 +162,7 @@ def setup(
     ] = None,
 ) -> None:
     """Builds the environment of a method that needs one of its own."""
-    environment.setup(methods.find(name), python=python, say=_say)
+    environment.setup(methods.find(name), python=python, say=terminal.say)
 
 
 @app.command()
@@ -192,9 +174,9 @@ def export_images(
     out: Annotated[
         pathlib.Path | None, typer.Option(help="The folder [default: images_NAME]")
     ] = None,
-    phantom: Phantom = False,
-    data_dir: DataDir = None,
-    manual_dir: ManualDir = None,
+    phantom: options.Phantom = False,
+    data_dir: options.DataDir = None,
+    manual_dir: options.ManualDir = None,
 ) -> None:
     """Writes PNG files and the CSV that Google's image import (Vertex AI) expects."""
     variant = catalog.parse(name, phantom=phantom)
@@ -209,7 +191,9 @@ def export_images(
         out or pathlib.Path(f"images_{variant.flag}"),
         prefix=bucket,
     )
-    _say(f"Wrote {path}. Upload its folder to {bucket}, and import the CSV there.")
+    terminal.say(
+        f"Wrote {path}. Upload its folder to {bucket}, and import the CSV there."
+    )
 
 
 def _check_names(found: list[methods.Method]) -> None:
@@ -239,7 +223,3 @@ def _seeds(text: str) -> tuple[int, ...]:
             f"--seeds is {text!r}. Expected whole numbers with commas: 0,1,2."
         )
     return tuple(dict.fromkeys(int(part) for part in parts))
-
-
-def _say(text: str) -> None:
-    _console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from rich import live as rich_live
 from rich import table as rich_table
 from rich import text as rich_text
 
+from medmnist_tfds import terminal
 from medmnist_tfds.decathlon import cell as cells
 
 _SIGNS = {
@@ -45,6 +46,7 @@ class Progress:
         self.states = {cell.name: "waiting" for cell in grid}
         self._seconds: dict[str, float] = {}
         self._started: dict[str, float] = {}
+        self._told: set[tuple] = set()
         self._live = rich_live.Live(
             console=console, get_renderable=self._table, refresh_per_second=2
         )
@@ -74,33 +76,39 @@ class Progress:
             self._seconds[cell.name] = result["seconds"]
         if not self._console.is_terminal:
             self.say(f"{state:8} {cell.name}{_detail(result)}{self._left()}")
-        elif state in ("failed", "missing"):
+        elif state == "failed" or (state == "missing" and self._is_news(result)):
             self.say(f"{state:8} {cell.name}{_detail(result)}")
+
+    def _is_news(self, result: dict) -> bool:
+        """One environment that is not built would fill the screen, cell by cell."""
+        key = (result.get("method"), result.get("reason"))
+        is_news = key not in self._told
+        self._told.add(key)
+        return is_news
 
     def say(self, text: str) -> None:
         """A line that stays, above the table."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        terminal.say(text, console=self._console)
 
     def count(self, state: str) -> int:
         return sum(found == state for found in self.states.values())
 
     def seconds_left(self) -> float | None:
-        """By the mean of done cells of the method, or of all, per image; or None."""
+        """By the mean of ended cells of the same method, per image; or None."""
         rates: dict[str, list[float]] = {}
         for cell in self._grid:
-            if self.states[cell.name] == "done":
+            if self._seconds.get(cell.name):
                 rate = self._seconds[cell.name] / cell.images
                 rates.setdefault(cell.method.name, []).append(rate)
-        if not rates or not self._jobs:
-            return None
-        everywhere = [rate for known in rates.values() for rate in known]
         left = 0.0
         for cell in self._grid:
             if self.states[cell.name] in ("waiting", "running"):
-                known = rates.get(cell.method.name, everywhere)
+                if cell.method.name not in rates:
+                    return None
+                whole = statistics.fmean(rates[cell.method.name]) * cell.images
                 spent = self._clock() - self._started.get(cell.name, self._clock())
-                left += max(0.0, statistics.fmean(known) * cell.images - spent)
-        return left / self._jobs
+                left += max(0.0, whole - spent)
+        return left / self._jobs if self._jobs else None
 
     def _left(self) -> str:
         left = self.seconds_left()

@@ -10,10 +10,17 @@ from typing import Annotated
 
 import typer
 from rich import box as rich_box
-from rich import console as rich_console
 from rich import table as rich_table
 
-from medmnist_tfds import archive, builders, catalog, errors, quiet
+from medmnist_tfds import (
+    archive,
+    builders,
+    catalog,
+    errors,
+    options,
+    quiet,
+    terminal,
+)
 from medmnist_tfds.decathlon import cli as decathlon
 
 app = typer.Typer(
@@ -23,27 +30,9 @@ app = typer.Typer(
     help="The ten MedMNIST datasets for TensorFlow and Keras. Not for clinical use.",
 )
 app.add_typer(decathlon.app, name="decathlon")
-_console = rich_console.Console()
 
 Name = Annotated[
     str, typer.Argument(help="A dataset: breast, derma_224, organ_axial:3.0.0.")
-]
-Phantom = Annotated[
-    bool, typer.Option("--phantom", help="Synthetic data: no files, no network.")
-]
-DataDir = Annotated[
-    pathlib.Path | None,
-    typer.Option(
-        help="TFDS's folder of prepared data [default: ~/tensorflow_datasets]."
-    ),
-]
-ManualDir = Annotated[
-    pathlib.Path | None,
-    typer.Option(
-        exists=True,
-        file_okay=False,
-        help="Where the official .npz files lie; MEDMNIST_ROOT is looked in next.",
-    ),
 ]
 
 
@@ -69,8 +58,8 @@ def list_datasets() -> None:
             dataset.license,
             "here" if archive.is_here(variant) else "-",
         )
-    _console.print(table)
-    _say(f"Files are looked for in {archive.root()} (MEDMNIST_ROOT).")
+    terminal.CONSOLE.print(table)
+    terminal.say(f"Files are looked for in {archive.root()} (MEDMNIST_ROOT).")
 
 
 @app.command()
@@ -95,15 +84,15 @@ def info(name: Name) -> None:
         table.add_row(f"release {version}", f"{release.flag}: {splits}")
         for size, file in release.files.items():
             table.add_row(f"{size} pixels", f"{file.url}\nMD5 {file.md5}")
-    _console.print(table)
+    terminal.CONSOLE.print(table)
 
 
 @app.command()
 def prepare(
     names: Annotated[list[str], typer.Argument(help="Datasets, or `all`.")],
-    phantom: Phantom = False,
-    data_dir: DataDir = None,
-    manual_dir: ManualDir = None,
+    phantom: options.Phantom = False,
+    data_dir: options.DataDir = None,
+    manual_dir: options.ManualDir = None,
 ) -> None:
     """Finds or downloads official files, verifies them, and writes the TFDS data."""
     names = list(catalog.DATASETS) if names == ["all"] else names
@@ -112,7 +101,7 @@ def prepare(
         sizes = ", ".join(
             f"{s} {builder.info.splits[s].num_examples:,}" for s in catalog.SPLITS
         )
-        _say(f"{variant.tfds_name}: {sizes} in {builder.data_dir}")
+        terminal.say(f"{variant.tfds_name}: {sizes} in {builder.data_dir}")
 
 
 @app.command()
@@ -120,9 +109,9 @@ def montage(
     name: Name,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
     out: Annotated[pathlib.Path | None, typer.Option(help="The PNG to write.")] = None,
-    phantom: Phantom = False,
-    data_dir: DataDir = None,
-    manual_dir: ManualDir = None,
+    phantom: options.Phantom = False,
+    data_dir: options.DataDir = None,
+    manual_dir: options.ManualDir = None,
 ) -> None:
     """Draws some images of each class into a PNG."""
     variant = catalog.parse(name, phantom=phantom)
@@ -143,13 +132,13 @@ def montage(
         title=f"{variant.title}, {split}",
         path=out or pathlib.Path(f"montage_{variant.flag}_{split}.png"),
     )
-    _say(f"Wrote {path}")
+    terminal.say(f"Wrote {path}")
 
 
 @app.command()
 def train(
     name: Name,
-    phantom: Phantom = False,
+    phantom: options.Phantom = False,
     epochs: Annotated[
         int | None, typer.Option(help="[default: the paper's 100]")
     ] = None,
@@ -168,8 +157,8 @@ def train(
         list[str] | None,
         typer.Option("--set", help="A field of the recipe: learning_rate=3e-4."),
     ] = None,
-    data_dir: DataDir = None,
-    manual_dir: ManualDir = None,
+    data_dir: options.DataDir = None,
+    manual_dir: options.ManualDir = None,
 ) -> None:
     """Trains a ResNet by the paper's recipe, and scores it on all three splits."""
     quiet.tensorflow_search()
@@ -191,18 +180,20 @@ def train(
             out=out,
             data_dir=data_dir,
             strategy=devices,
-            console=_console,
+            console=terminal.CONSOLE,
         )
     except KeyboardInterrupt:
-        _say("Interrupted: left without scores. The same command goes on from here.")
+        terminal.say(
+            "Interrupted: left without scores. The same command goes on from here."
+        )
         raise typer.Exit(130) from None
     if not result.scores:
         return  # a worker whose chief writes the results
     table = rich_table.Table("split", "AUC", "ACC", title=variant.title)
     for split, scores in result.scores.items():
         table.add_row(split, f"{scores['auc']:.3f}", f"{scores['acc']:.3f}")
-    _console.print(table)
-    _say(
+    terminal.CONSOLE.print(table)
+    terminal.say(
         f"Epoch {result.best_epoch} of {result.epochs} was kept, by validation AUC. "
         f"Results: {result.folder}"
     )
@@ -213,7 +204,7 @@ def train(
 @app.command()
 def evaluate(
     file: Annotated[pathlib.Path, typer.Argument(help="A standard prediction file.")],
-    manual_dir: ManualDir = None,
+    manual_dir: options.ManualDir = None,
 ) -> None:
     """Scores a standard prediction file against the official labels."""
     from medmnist_tfds import predictions
@@ -227,18 +218,13 @@ def evaluate(
         found.variant.dataset.labels, scores.auc_per_class, strict=True
     ):
         table.add_row(label, f"{auc:.3f}")
-    _console.print(table)
-    _say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
+    terminal.CONSOLE.print(table)
+    terminal.say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
 
 
 def _prepared(variant: catalog.Variant, data_dir, manual_dir):
     quiet.tensorflow_search()
     return builders.prepared(variant, data_dir, manual_dir)
-
-
-def _say(text: str) -> None:
-    """One line as it is: no colours in numbers, no breaks in paths."""
-    _console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -12,7 +12,15 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from rich import console as rich_console
 
-from medmnist_tfds import builders, catalog, errors, pipeline, predictions, scoring
+from medmnist_tfds import (
+    builders,
+    catalog,
+    errors,
+    pipeline,
+    predictions,
+    scoring,
+    terminal,
+)
 from medmnist_tfds.train import curves, folder, metrics, training
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train import strategy as strategies
@@ -83,8 +91,9 @@ def fit(
     with folder.lock(out):
         path, finished = folder.claim(out, config)
         if finished:
-            training.say(
-                console, f"{path} holds this run already, finished: not run again."
+            terminal.say(
+                f"{path} holds this run already, finished: not run again.",
+                console=console,
             )
             return _result(path, finished)
         return _run(variant, recipe, config, path, data_dir, strategy, console)

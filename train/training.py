@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from rich import console as rich_console
 
-from medmnist_tfds import catalog, errors, pipeline
+from medmnist_tfds import catalog, errors, pipeline, terminal
 from medmnist_tfds.train import callbacks, metrics, networks
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train import strategy as strategies
@@ -51,7 +51,9 @@ def train_best(
     keras.utils.set_random_seed(seed)
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
-        say(console, "Deterministic: two runs give equal bits. XLA is off.")
+        terminal.say(
+            "Deterministic: two runs give equal bits. XLA is off.", console=console
+        )
     is_chief = strategies.is_chief(strategy)
     state = callbacks.KeepState(folder, patience=recipe.patience, is_writing=is_chief)
     scoring = metrics.TaskMetrics(
@@ -64,7 +66,10 @@ def train_best(
         model = networks.compiled(variant, recipe)
         if (folder / "state.npz").exists():
             state.restore(folder / "state.npz", model)
-            say(console, f"Going on after epoch {len(state.history)}, from {folder}.")
+            terminal.say(
+                f"Going on after epoch {len(state.history)}, from {folder}.",
+                console=console,
+            )
         interrupted = _fit(
             model, train, scoring, state, recipe, seed=seed, console=console
         )
@@ -108,10 +113,10 @@ def _fit(model, train, scoring, state, recipe, *, seed, console) -> bool:
     except KeyboardInterrupt:
         if not state.best_epoch:
             raise
-        say(
-            console,
+        terminal.say(
             f"Interrupted: scoring the best epoch so far ({state.best_epoch}). "
             "Press Ctrl-C again to leave without scores.",
+            console=console,
         )
         return True
     except tf.errors.OpError as error:
@@ -132,8 +137,3 @@ def _tensorboard(state: callbacks.KeepState) -> list[keras.callbacks.Callback]:
     if not state.is_writing:
         return []
     return [keras.callbacks.TensorBoard(logs, write_graph=False)]
-
-
-def say(console: rich_console.Console, text: str) -> None:
-    """One line as it is: no colours in numbers, no breaks in paths."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -344,7 +344,7 @@ def test_small_datasets_come_first_and_running_ones_are_told(mixed, tmp_path, da
 
 
 def test_a_terminal_shows_a_table_with_signs_and_time_left(tmp_path, data_dir):
-    chosen = plan(data_dir, ["constant"], seeds=(0, 1, 2, 3), jobs=2)
+    chosen = plan(data_dir, ["constant"], seeds=(0, 1, 2, 3, 4, 5), jobs=2)
     grid = decathlon._grid(chosen, tmp_path)
     output, now = io.StringIO(), [100.0]
     console = rich_console.Console(file=output, force_terminal=True, width=80)
@@ -356,11 +356,14 @@ def test_a_terminal_shows_a_table_with_signs_and_time_left(tmp_path, data_dir):
         show.set(grid[0], "done", done)
         show.set(grid[1], "running")
         show.set(grid[2], "failed", {"reason": "no such luck"})
+        for cell in grid[4:]:
+            show.set(cell, "missing", {"method": "constant", "reason": "not built"})
         now[0] += 30
         assert show.seconds_left() == pytest.approx((30 + 60) / 2)
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
-    assert "✓▶✗· 0:30" in text and "about 0:45" in text
-    assert "1 done, 1 running, 1 failed, 1 waiting" in text
+    assert text.count("not built") == 1
+    assert "✓▶✗·?? 0:30" in text and "about 0:45" in text
+    assert "1 done, 1 running, 1 failed, 2 missing, 1 waiting" in text
     assert "failed   breast-constant-seed2  no such luck" in text
 
 
