@@ -196,12 +196,14 @@ def _about() -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=list(SUITES), choices=[*SUITES, []])
+    parser.add_argument("what", nargs="*", help=", ".join(SUITES))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results")
     options = parser.parse_args()
     console = rich_console.Console()
-    for suite in options.what:
+    for suite in options.what or SUITES:
+        if suite not in SUITES:
+            parser.error(f"there is no suite {suite!r}, but {', '.join(SUITES)}")
         needs_peer = any(side == "peer" for _, side, _ in SUITES[suite])
         if needs_peer and not PEER.exists():
             raise SystemExit(

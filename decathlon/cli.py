@@ -169,8 +169,12 @@ def setup(
 def export_images(
     name: Annotated[str, typer.Argument(help="A dataset: breast.")],
     bucket: Annotated[
-        str, typer.Option(help="Where the folder will lie: gs://my-bucket/breast")
-    ],
+        str | None,
+        typer.Option(
+            help="Where the folder will lie [default: gs://your-bucket/FLAG, to be "
+            "replaced in the CSV]"
+        ),
+    ] = None,
     out: Annotated[
         pathlib.Path | None, typer.Option(help="The folder [default: images_NAME]")
     ] = None,
@@ -184,6 +188,7 @@ def export_images(
     from medmnist_tfds import builders, pipeline
     from medmnist_tfds.decathlon import google_images
 
+    bucket = bucket or f"gs://your-bucket/{variant.flag}"
     builder = builders.prepared(variant, data_dir, manual_dir)
     path = google_images.export(
         {split: pipeline.Split(builder, split) for split in catalog.SPLITS},

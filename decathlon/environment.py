@@ -37,7 +37,8 @@ class Missing:
 def root() -> pathlib.Path:
     """`MEDMNIST_ENVIRONMENTS`, or a folder in the user's cache."""
     chosen = os.environ.get("MEDMNIST_ENVIRONMENTS")
-    return pathlib.Path(chosen or pooch.os_cache("medmnist-tfds") / "environments")
+    folder = pathlib.Path(chosen or pooch.os_cache("medmnist-tfds") / "environments")
+    return folder.absolute()  # cells start in folders of their own
 
 
 def interpreter(method: methods.Method) -> pathlib.Path | Missing:

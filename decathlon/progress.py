@@ -30,7 +30,7 @@ class Progress:
     Args:
       grid: all cells.
       console: where the table goes; a line per event where it is no terminal.
-      jobs: how many cells run at once, for the time left; None if unknown.
+      jobs: how many cells run at once, for the time left; None: as many as now.
       clock: seconds.
     """
 
@@ -108,7 +108,7 @@ class Progress:
                 whole = statistics.fmean(rates[cell.method.name]) * cell.images
                 spent = self._clock() - self._started.get(cell.name, self._clock())
                 left += max(0.0, whole - spent)
-        return left / self._jobs if self._jobs else None
+        return left / (self._jobs or max(1, self.count("running")))
 
     def _left(self) -> str:
         left = self.seconds_left()

@@ -56,6 +56,16 @@ def test_exported_images_and_their_table_give_the_split_back(
             assert labels == ([names[k] for k in known] or ["None_of_the_above"])
 
 
+def test_a_bucket_need_not_be_known_yet(tmp_path, data_dir):
+    done = call(
+        *("export-images", "breast", "--phantom", "--data-dir", data_dir), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "images_phantom-breastmnist/import.csv").read_text()
+    first = "training,gs://your-bucket/phantom-breastmnist/train/000000.png,"
+    assert text.startswith(first)
+
+
 def test_labels_are_such_as_google_takes():
     for dataset in catalog.DATASETS.values():
         names = google_images.label_names(dataset)

@@ -26,7 +26,7 @@ def main() -> None:
             f"{place} holds {len(models)} .tflite and {len(labels)} .txt files, "
             "expected one of each: a model that Google exported and its label file. "
             f"Write images to train it on: medmnist-tfds decathlon export-images "
-            f"{task['dataset']} --bucket gs://...; then name the folder: "
+            f"{task['dataset']}; then name the folder: "
             "--set automl_vision.exports=FOLDER"
         )
         sys.exit(UNAVAILABLE)
