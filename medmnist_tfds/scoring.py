@@ -49,18 +49,29 @@ def score(
     if task is catalog.Task.MULTILABEL:
         targets = _multilabel_targets(y_true, y_score)
         aucs = _aucs(targets, y_score)
-        acc = np.mean((y_score > _THRESHOLD) == targets)
     elif task is catalog.Task.BINARY:
         positive = _positive_column(y_score)
         targets = _classes(y_true, positive, num_classes=2)
         columns = np.stack([-positive, positive], axis=1)
         aucs = _aucs(targets[:, None] == np.arange(2), columns)
-        acc = np.mean((positive > _THRESHOLD) == targets)
     else:
         targets = _classes(y_true, y_score, num_classes=_columns(y_score))
         aucs = _aucs(targets[:, None] == np.arange(y_score.shape[1]), y_score)
-        acc = np.mean(y_score.argmax(axis=1) == targets)
+    acc = np.mean(decide(y_score, task=task) == targets)
     return Scores(auc=float(np.mean(aucs)), acc=float(acc), auc_per_class=aucs)
+
+
+def decide(y_score: np.ndarray, *, task: catalog.Task) -> np.ndarray:
+    """What scores (examples, columns) say, by the rules of ACC.
+
+    Class numbers int64 (examples,), or bool (examples, labels) for the multi-label
+    task.
+    """
+    if task is catalog.Task.MULTILABEL:
+        return y_score > _THRESHOLD
+    if task is catalog.Task.BINARY:
+        return (_positive_column(y_score) > _THRESHOLD).astype(np.int64)
+    return y_score.argmax(axis=1)
 
 
 def _scores(y_score) -> np.ndarray:

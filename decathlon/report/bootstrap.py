@@ -5,7 +5,7 @@ Never resamples seeds: their spread is reported beside it.
 
 import numpy as np
 
-from medmnist_tfds import catalog
+from medmnist_tfds import catalog, scoring
 
 RESAMPLES = 1000
 _BLOCK = 50  # resamples at once: (50, 22433) counts are 9 MB
@@ -97,9 +97,6 @@ def _columns(targets, scores, task) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _is_right(targets, scores, task) -> np.ndarray:
     """float64 (examples,): the share of an example's labels that are right."""
-    if task is catalog.Task.MULTILABEL:
-        return ((scores > 0.5) == targets).mean(axis=1)
-    classes = targets.reshape(len(targets))
-    if task is catalog.Task.BINARY:
-        return ((scores[:, -1] > 0.5) == classes).astype(np.float64)
-    return (scores.argmax(axis=1) == classes).astype(np.float64)
+    decided = scoring.decide(scores, task=task)
+    is_right = decided == targets.reshape(decided.shape)
+    return is_right.reshape(len(targets), -1).mean(axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import figure
 from sklearn import metrics
 
-from medmnist_tfds import catalog, files
+from medmnist_tfds import catalog, files, scoring
 from medmnist_tfds.decathlon.report import collect, tables
 
 _COLOURS = {"train": "#9aa5b1", "val": "#e0a030", "test": "#2166ac"}
@@ -105,18 +105,14 @@ def counted(found, method: str, dataset: catalog.Dataset):
     """
     targets, total = found.targets[dataset.name], 0
     for entry in found.done(method, dataset.name):
-        scores = entry.predicted["test"]
+        decided = scoring.decide(entry.predicted["test"], task=dataset.task)
         if dataset.task is catalog.Task.MULTILABEL:
-            said, is_ = scores > 0.5, targets.astype(bool)
-            outcomes = (said & is_, ~said & is_, said & ~is_, ~said & ~is_)
+            is_ = targets.astype(bool)
+            outcomes = (decided & is_, ~decided & is_, decided & ~is_, ~decided & ~is_)
             total = total + np.stack([o.sum(axis=0) for o in outcomes], axis=1)
             continue
-        if dataset.task is catalog.Task.BINARY:
-            predicted = (scores[:, -1] > 0.5).astype(int)
-        else:
-            predicted = scores.argmax(axis=1)
         total = total + metrics.confusion_matrix(
-            targets.reshape(len(targets)), predicted, labels=range(dataset.num_labels)
+            targets.reshape(len(targets)), decided, labels=range(dataset.num_labels)
         )
     if dataset.task is catalog.Task.MULTILABEL:
         return total, ["found", "missed", "false alarm", "rightly none"]

@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image
 
 from medmnist_tfds import catalog, errors, quiet
-
-UNAVAILABLE = 69  # tells the harness that something is missing here
+from medmnist_tfds.decathlon import supervisor
 
 
 def main() -> None:
@@ -29,7 +28,7 @@ def main() -> None:
             f"{task['dataset']}; then name the folder: "
             "--set automl_vision.exports=FOLDER"
         )
-        sys.exit(UNAVAILABLE)
+        sys.exit(supervisor.MISSING)
     quiet.tensorflow_search()
     from medmnist_tfds.decathlon import google_images
     from medmnist_tfds.models import tflite
