@@ -58,9 +58,9 @@ class Cell:
         return json.loads(json.dumps(content))
 
 
-def read(place: pathlib.Path) -> dict | None:
-    """The result in a cell's folder, or None."""
-    return _json(place / "result.json")
+def read(place: pathlib.Path) -> dict:
+    """The result in a cell's folder; empty where there is none."""
+    return files.read_json(place / "result.json")
 
 
 def standing(cell: Cell, *, retry_failed: bool) -> dict | None:
@@ -72,7 +72,7 @@ def standing(cell: Cell, *, retry_failed: bool) -> dict | None:
     if read(cell.work):  # killed between writing and moving it
         _move(cell)
     found = read(cell.place)
-    is_open = found is None or found["status"] == "missing"
+    is_open = not found or found["status"] == "missing"
     if is_open or (found["status"] == "failed" and retry_failed):
         return None
     differing = [
@@ -96,11 +96,11 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
     a method may go on from it.
     """
     attempt = cell.settings | {"program": cell.method.program}
-    if _json(cell.work / "attempt.json") != attempt:
+    if files.read_json(cell.work / "attempt.json") != attempt:
         shutil.rmtree(cell.work, ignore_errors=True)
     cell.work.mkdir(parents=True, exist_ok=True)
     (cell.work / supervisor.STARTED).unlink(missing_ok=True)
-    supervisor.write(cell.work / "attempt.json", attempt)
+    files.write_json(cell.work / "attempt.json", attempt)
     budget, method = cell.budget, cell.method
     content = exchange.task(
         cell.variant,
@@ -112,7 +112,7 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
     hours, gib = limits["hours"], limits["memory_gib"]
     hours = budget.limit_hours if hours is None else hours
     gib = method.memory_gib if gib is None else gib
-    supervisor.write(
+    files.write_json(
         cell.work / supervisor.ORDER,
         {
             "command": [*method.command, str(cell.work.resolve())],
@@ -128,7 +128,7 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
 
 def finish(cell: Cell, targets: dict[str, np.ndarray]) -> dict:
     """Scores what the method has left, and moves the folder to its place."""
-    outcome = supervisor.read_outcome(cell.work)
+    outcome = files.read_json(cell.work / supervisor.OUTCOME)
     result = _describe(cell) | outcome
     if outcome["status"] == "ended":
         try:
@@ -141,7 +141,7 @@ def finish(cell: Cell, targets: dict[str, np.ndarray]) -> dict:
             if not isinstance(error, errors.MedMNISTError):
                 reason = f"its scores cannot be read ({type(error).__name__}: {error})"
             result |= {"status": "failed", "reason": reason}
-    _write(cell.work, result)
+    files.write_json(cell.work / "result.json", result)
     _move(cell)
     return result
 
@@ -149,7 +149,7 @@ def finish(cell: Cell, targets: dict[str, np.ndarray]) -> dict:
 def refuse(cell: Cell, *, reason: str) -> dict:
     """Records a cell that cannot start here; what it has done so far stays."""
     result = _describe(cell) | {"status": "missing", "reason": reason}
-    _write(cell.place, result)
+    files.write_json(cell.place / "result.json", result)
     return result
 
 
@@ -200,15 +200,3 @@ def _move(cell: Cell) -> None:
     cell.place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(cell.place, ignore_errors=True)  # an attempt that had failed
     os.replace(cell.work, cell.place)
-
-
-def _write(folder: pathlib.Path, result: dict) -> None:
-    with files.replacing(folder / "result.json") as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-def _json(path: pathlib.Path) -> dict | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

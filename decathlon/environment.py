@@ -7,7 +7,6 @@ is what a user asks for with `decathlon setup`.
 import dataclasses
 import functools
 import hashlib
-import json
 import os
 import pathlib
 import re
@@ -105,8 +104,7 @@ def setup(method: methods.Method, *, python: str | None = None, say=print) -> No
             "python": chosen,
             "packages": frozen.stdout.split("\n")[:-1],
         }
-        with files.replacing(folder / "environment.json") as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n")
+        files.write_json(folder / "environment.json", content)
     say(f"{method.name} is set up.")
 
 
@@ -206,7 +204,4 @@ def _asked_for(method) -> dict:
 
 
 def _read(folder: pathlib.Path) -> dict:
-    try:
-        return json.loads((folder / "environment.json").read_text())
-    except (OSError, ValueError):
-        return {}
+    return files.read_json(folder / "environment.json")

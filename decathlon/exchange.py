@@ -4,7 +4,6 @@ The only place that knows the form. A method gets the test split's images and ne
 its labels; scores are checked here before anyone scores them.
 """
 
-import json
 import pathlib
 
 import numpy as np
@@ -48,8 +47,7 @@ def task(variant: catalog.Variant, *, budget: dict, settings: dict, seed: int) -
 
 def give(folder: pathlib.Path, data: pathlib.Path, content: dict) -> None:
     """Puts the two files into a cell's folder; the arrays as a link."""
-    with files.replacing(folder / TASK) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    files.write_json(folder / TASK, content)
     link = folder / DATA
     link.unlink(missing_ok=True)
     link.symlink_to(data.resolve())

@@ -6,7 +6,6 @@ again. Never trains: methods do, in processes of their own.
 
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import shutil
@@ -15,7 +14,6 @@ import threading
 import time
 from concurrent import futures
 
-import filelock
 import numpy as np
 from rich import console as rich_console
 
@@ -67,7 +65,7 @@ def run(
     """
     console = console or rich_console.Console()
     root = pathlib.Path(root)
-    with _lock(root):
+    with files.lock(root):
         _claim(root, plan)
         (root / "stop").unlink(missing_ok=True)
         grid = _grid(plan, root)
@@ -173,7 +171,7 @@ class _Run:
         error = future.exception()
         if not outcome.exists():
             lost = f"{type(error).__name__}: {error}" if error else "it left no outcome"
-            supervisor.write(outcome, {"status": "failed", "reason": lost})
+            files.write_json(outcome, {"status": "failed", "reason": lost})
         result = cells.finish(cell, self.targets[cell.variant.config])
         if result["status"] == "failed":
             result["reason"] += f" (log: {cells.log(cell.place)})"
@@ -226,51 +224,26 @@ def _claim(root: pathlib.Path, plan: Plan) -> None:
         "release": "phantom" if plan.variants[0].phantom else releases.pop(),
         "budget": plan.budget,
     }
-    path = root / "decathlon.json"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    strange = [p.name for p in root.iterdir() if p.name != ".lock"]
-    if found is None and strange:
+    if root.exists() and not root.is_dir():
+        raise errors.MedMNISTError(
+            f"{root} is a file. Expected a folder. Choose another --out."
+        )
+    root.mkdir(exist_ok=True)
+    found = files.read_json(root / "decathlon.json")
+    if not found and any(root.iterdir()):
         raise errors.MedMNISTError(
             f"{root} is not empty and holds no Decathlon. Expected an empty folder or "
             "one that is not there yet. Choose another --out."
         )
-    if found is not None and found != wanted:
+    if found and found != wanted:
         differing = [f"{k} {found.get(k)}" for k in wanted if found.get(k) != wanted[k]]
         raise errors.MedMNISTError(
             f"{root} holds a Decathlon with {', '.join(differing)}. Expected one with "
             f"{', '.join(f'{k} {v}' for k, v in wanted.items())}. Choose another --out."
         )
-    with files.replacing(path) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    files.write_json(root / "decathlon.json", wanted)
     if wanted["phantom"]:
-        (root / "PHANTOM.txt").write_text(
-            "These results come from synthetic images. They say nothing about the real "
-            "datasets.\n"
-        )
-
-
-@contextlib.contextmanager
-def _lock(root: pathlib.Path):
-    if root.exists() and not root.is_dir():
-        raise errors.MedMNISTError(
-            f"{root} is a file. Expected a folder. Choose another --out."
-        )
-    root.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(root / ".lock")
-    try:
-        held.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise errors.MedMNISTError(
-            f"Another process is at work in {root}. Expected one at a time. Wait for "
-            "it, or choose another --out."
-        ) from error
-    try:
-        yield
-    finally:
-        held.release()
+        files.mark_phantom(root)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ Never reads data and never scores.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import platform
@@ -36,12 +35,12 @@ def main(folder: pathlib.Path) -> None:
         if not (folder / ORDER).exists():  # scored and moved away meanwhile
             shutil.rmtree(folder)
         elif not (folder / OUTCOME).exists():
-            _supervise(folder, json.loads((folder / ORDER).read_text()))
+            _supervise(folder, files.read_json(folder / ORDER))
 
 
 def _supervise(folder: pathlib.Path, order: dict) -> None:
     start = time.monotonic()
-    write(folder / STARTED, {"host": platform.node()})
+    files.write_json(folder / STARTED, {"host": platform.node()})
     with (folder / LOG).open("ab") as log:
         try:
             process = subprocess.Popen(
@@ -158,16 +157,7 @@ def _end(folder, start: float, *, status="failed", reason=None, peak=0) -> None:
         "peak_memory_bytes": peak,
         "host": platform.node(),
     }
-    write(folder / OUTCOME, content)
-
-
-def read_outcome(folder: pathlib.Path) -> dict:
-    return json.loads((folder / OUTCOME).read_text())
-
-
-def write(path: pathlib.Path, content: dict) -> None:
-    with files.replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
+    files.write_json(folder / OUTCOME, content)
 
 
 if __name__ == "__main__":

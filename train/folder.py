@@ -3,13 +3,11 @@
 Never overwrites another run's results.
 """
 
-import json
 import os
 import pathlib
 import platform
 from importlib import metadata
 
-import filelock
 import tensorflow as tf
 
 from medmnist_tfds import errors, files
@@ -35,7 +33,7 @@ def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | N
       MedMNISTError: the folder holds something else.
     """
     folder = pathlib.Path(path)
-    found = _read(folder / "config.json").get("run")
+    found = files.read_json(folder / "config.json").get("run")
     if (
         found is None
         and folder.exists()
@@ -57,33 +55,18 @@ def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | N
         for stale in folder.glob(pattern):
             stale.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", {"run": config, "environment": environment()})
+    files.write_json(
+        folder / "config.json", {"run": config, "environment": environment()}
+    )
     if config["phantom"]:
-        (folder / "PHANTOM.txt").write_text(
-            "These results come from synthetic images. They say nothing about the real "
-            "datasets.\n"
-        )
+        files.mark_phantom(folder)
     return folder, None
 
 
 def finished(folder: pathlib.Path) -> dict | None:
     """The result of a run that came to its end, or None."""
-    result = _read(folder / "result.json")
+    result = files.read_json(folder / "result.json")
     return result if result and not result["interrupted"] else None
-
-
-def lock(path: str | os.PathLike):
-    """A context manager: meanwhile no second run writes into the folder."""
-    folder = pathlib.Path(path)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        return held.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise errors.MedMNISTError(
-            f"Another process is at work in {folder}. Expected a folder of its own for "
-            "each run. Wait for it, or choose another --out."
-        ) from error
 
 
 def environment() -> dict:
@@ -95,20 +78,6 @@ def environment() -> dict:
         "cpus": os.cpu_count(),
         "devices": [device.name for device in tf.config.list_logical_devices()],
     }
-
-
-def write_json(path: pathlib.Path, content: dict) -> None:
-    with files.replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _read(path: pathlib.Path) -> dict:
-    """The JSON object in a file; empty where there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _differences(found: dict, wanted: dict) -> list[str]:

@@ -16,6 +16,7 @@ from medmnist_tfds import (
     builders,
     catalog,
     errors,
+    files,
     pipeline,
     predictions,
     scoring,
@@ -88,7 +89,7 @@ def fit(
             return _result(out, finished)
         console = rich_console.Console(quiet=True)
         return _run(variant, recipe, config, out, data_dir, strategy, console)
-    with folder.lock(out):
+    with files.lock(out):
         path, finished = folder.claim(out, config)
         if finished:
             terminal.say(
@@ -151,7 +152,7 @@ def _finish(kept, splits, variant, recipe, path, result) -> None:
         title=f"{variant.title}, {kept.name}, seed {seed}",
         best_epoch=result["best_epoch"],
     )
-    folder.write_json(path / "result.json", result)  # it marks the run finished
+    files.write_json(path / "result.json", result)  # it marks the run finished
     if not result["interrupted"]:
         (path / "state.npz").unlink()
 

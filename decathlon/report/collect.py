@@ -7,13 +7,12 @@ give is an error.
 import csv
 import dataclasses
 import functools
-import json
 import pathlib
 import statistics
 
 import numpy as np
 
-from medmnist_tfds import archive, catalog, errors, predictions, scoring
+from medmnist_tfds import archive, catalog, errors, files, predictions, scoring
 from medmnist_tfds.decathlon import cell as cells
 
 _TABLE2 = pathlib.Path(__file__).with_name("table2.csv")
@@ -127,13 +126,12 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
       MedMNISTError: no Decathlon, no result, or a score that disagrees with its
         result.json.
     """
-    try:
-        about = json.loads((root / "decathlon.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    about = files.read_json(root / "decathlon.json")
+    if not about:
         raise errors.MedMNISTError(
-            f"{root} holds no Decathlon ({error}). Expected a folder that "
+            f"{root} holds no Decathlon. Expected a folder that "
             "`medmnist-tfds decathlon run --out` has written."
-        ) from error
+        )
     places = sorted(path.parent for path in root.glob("cells/*/result.json"))
     if not places:
         raise errors.MedMNISTError(

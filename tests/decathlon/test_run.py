@@ -10,14 +10,21 @@ import sys
 import time
 from concurrent import futures
 
-import filelock
 import numpy as np
 import psutil
 import pytest
 import small_methods
 from rich import console as rich_console
 
-from medmnist_tfds import builders, catalog, errors, pipeline, predictions, scoring
+from medmnist_tfds import (
+    builders,
+    catalog,
+    errors,
+    files,
+    pipeline,
+    predictions,
+    scoring,
+)
 from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon import dispatch, exchange, progress
 from medmnist_tfds.decathlon import method as methods
@@ -376,9 +383,8 @@ def test_a_folder_with_other_things_is_refused(tmp_path, data_dir):
 
 
 def test_a_second_run_on_the_same_folder_is_refused(tmp_path, data_dir):
-    (tmp_path / "out").mkdir()
     folders = small_methods.make(tmp_path, "good")
-    with filelock.FileLock(tmp_path / "out/.lock"):
+    with files.lock(tmp_path / "out"):
         with pytest.raises(errors.MedMNISTError, match="Another process is at work"):
             run(plan(data_dir, folders), tmp_path / "out")
 

@@ -13,8 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from medmnist_tfds import predictions, scoring
-from medmnist_tfds.train import folder as run_folder
+from medmnist_tfds import files, predictions, scoring
 from medmnist_tfds.train import heads
 
 
@@ -184,7 +183,7 @@ def test_a_run_that_diverges_says_where_and_what_to_try(data_dir, tmp_path):
 
 
 def test_two_runs_in_one_folder_at_a_time_are_refused(data_dir, tmp_path):
-    with run_folder.lock(tmp_path / "run"):
+    with files.lock(tmp_path / "run"):
         done = subprocess.run(
             command("--out", tmp_path / "run", data_dir=data_dir),
             capture_output=True,

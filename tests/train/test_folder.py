@@ -1,5 +1,6 @@
 """A run's folder: the results of an unfinished run make way, its state does not."""
 
+from medmnist_tfds import files
 from medmnist_tfds.train import folder
 
 CONFIG = {"phantom": False, "seed": 0, "recipe": {"epochs": 2}}
@@ -9,7 +10,7 @@ KEPT = ["history.csv", "state.npz"]
 
 def unfinished(path, *, interrupted: bool):
     folder.claim(path, CONFIG)
-    folder.write_json(path / "result.json", {"interrupted": interrupted})
+    files.write_json(path / "result.json", {"interrupted": interrupted})
     for name in STALE + KEPT:
         (path / name).touch()
 
