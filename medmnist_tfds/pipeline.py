@@ -13,9 +13,10 @@ import tensorflow_datasets as tfds
 
 from medmnist_tfds import errors
 
-MEMORY_LIMIT = 2**30  # bytes; above it tf.data's graph copies of the images hurt
+MEMORY_LIMIT = 2**30  # bytes; images that need more are streamed from disk
 _STEPS = 64  # whose order one call of Python draws: a call each costs half the speed
 _SHUFFLE_BUFFER = 2**28  # bytes of images a streamed split is shuffled in
+_ALIGNMENT = 64  # bytes; TensorFlow reads an array where it lies only if it has this
 
 
 def order(examples: int, *, seed: int, epoch: int) -> np.ndarray:
@@ -57,7 +58,7 @@ class Split:
 
     @classmethod
     def from_arrays(cls, images: np.ndarray, labels: np.ndarray, *, name: str):
-        """A split of arrays that lie in memory, without a builder.
+        """A split of arrays that lie in memory, without a builder; it copies them.
 
         Args:
           images: uint8 (examples, size, size, channels).
@@ -74,7 +75,11 @@ class Split:
         split = cls.__new__(cls)
         split.builder, split.name, split.examples = None, name, len(images)
         split._image_bytes, split.in_memory = images[0].nbytes, True
-        split._arrays = images, labels  # in place of the cached property
+        split._arrays = _shareable(images.shape, images.dtype), _shareable(
+            labels.shape, labels.dtype
+        )  # in place of the cached property
+        for own, given in zip(split._arrays, (images, labels), strict=True):
+            own[:] = given
         return split
 
     def steps(self, batch_size: int) -> int:
@@ -114,10 +119,17 @@ class Split:
 
     @functools.cached_property
     def _arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        images, labels = zip(
-            *self._stream().batch(1024).as_numpy_iterator(), strict=True
-        )
-        return np.concatenate(images), np.concatenate(labels)
+        arrays, row = (), 0
+        for batch in self._stream().batch(1024).as_numpy_iterator():
+            if not arrays:
+                arrays = tuple(
+                    _shareable((self.examples, *part.shape[1:]), part.dtype)
+                    for part in batch
+                )
+            for array, part in zip(arrays, batch, strict=True):
+                array[row : row + len(part)] = part
+            row += len(part)
+        return arrays
 
     def _stream(self) -> tf.data.Dataset:
         return self.builder.as_dataset(split=self.name, as_supervised=True)
@@ -165,7 +177,8 @@ class Split:
 
         steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max, _STEPS)
         indices = steps.map(order_from).unbatch()
-        return indices.map(batch, num_parallel_calls=2, deterministic=True)
+        batches = indices.map(batch, num_parallel_calls=2, deterministic=True)
+        return batches.with_options(_without_copies())
 
     def _shuffled_stream(self, batch_size: int, seed: int, first_step: int):
         start, offset = divmod(first_step * batch_size, self.examples)
@@ -190,8 +203,8 @@ class Split:
         return examples.unbatch().skip(offset).batch(batch_size, drop_remainder=True)
 
     def _on_host(self) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.device("CPU"):  # tf.data would copy them back from a GPU
-            return tf.constant(self.images), tf.constant(self.labels)
+        share = tf.experimental.dlpack.from_dlpack  # tf.constant would copy, twice
+        return tuple(share(array.__dlpack__()) for array in self._arrays)
 
     def eval_batches(self, batch_size: int) -> tf.data.Dataset:
         """(images, labels, weights) in the official order, all of one shape.
@@ -211,7 +224,7 @@ class Split:
 
         steps = tf.data.Dataset.range(self.steps(batch_size))
         batches = steps.map(batch, num_parallel_calls=2, deterministic=True)
-        return batches.prefetch(tf.data.AUTOTUNE)
+        return batches.prefetch(tf.data.AUTOTUNE).with_options(_without_copies())
 
     def _padded_stream(self, batch_size: int) -> tf.data.Dataset:
         real = self._stream().map(lambda image, label: (image, label, 1.0))
@@ -219,6 +232,21 @@ class Split:
         missing = self.steps(batch_size) * batch_size - self.examples
         padded = real.concatenate(last.repeat(missing))
         return padded.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _without_copies() -> tf.data.Options:
+    """To optimize a graph, tf.data first writes all its tensors into a message."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
+
+
+def _shareable(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """An empty array whose memory TensorFlow can read without a copy."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    offset = -memory.ctypes.data % _ALIGNMENT
+    return memory[offset : offset + size].view(dtype).reshape(shape)
 
 
 def _check_readable(builder: tfds.core.DatasetBuilder, name: str) -> None:
