@@ -7,7 +7,6 @@ number for input that cannot be scored.
 import dataclasses
 
 import numpy as np
-from sklearn import metrics
 
 from medmnist_tfds import catalog, errors
 
@@ -166,6 +165,18 @@ def _aucs(targets: np.ndarray, y_score: np.ndarray) -> tuple[float, ...]:
             "Score the whole split, not a part of it."
         )
     return tuple(
-        float(metrics.roc_auc_score(column, scores))
+        _auc(column, scores)
         for column, scores in zip(targets.T, y_score.T, strict=True)
     )
+
+
+def _auc(is_positive: np.ndarray, scores: np.ndarray) -> float:
+    """Share of pairs of a positive and a negative in the right order; a tie is half.
+
+    The Mann-Whitney statistic: the area under the ROC curve, without the curve.
+    """
+    # Both sorted: neighbours are searched for in memory that is at hand.
+    negatives, positives = np.sort(scores[~is_positive]), np.sort(scores[is_positive])
+    below = np.searchsorted(negatives, positives, side="left").sum()
+    up_to = np.searchsorted(negatives, positives, side="right").sum()
+    return float((below + up_to) / (2 * len(negatives) * len(positives)))
