@@ -105,15 +105,13 @@ _NEW_BASE = ("official, ", "official evaluator, ")  # a pair's own base
 
 def _write_data(folder: pathlib.Path, suite: str) -> None:
     """The files that the programs of a suite read."""
-    if suite == "pipeline":
-        data.write(folder, "path")  # the official class checks its size
+    if suite in ("pipeline", "prepare"):  # the official class checks its size
+        data.write(folder, "path")
     elif suite in ("step", "variants", "inference"):
         data.write(folder, "path", train=20_000, val=100, test=100)
     elif suite == "epoch":
         data.write(folder, "breast")
         data.write(folder, "derma")
-    elif suite == "prepare":
-        data.write(folder, "path", train=30_000, val=100, test=100)
     elif suite == "score":
         for name, split in (("chest", "test"), ("path", "train")):
             data.write_scores(folder, name, split)

@@ -75,8 +75,9 @@ class Split:
         split = cls.__new__(cls)
         split.builder, split.name, split.examples = None, name, len(images)
         split._image_bytes, split.in_memory = images[0].nbytes, True
-        split._arrays = _shareable(images.shape, images.dtype), _shareable(
-            labels.shape, labels.dtype
+        split._arrays = (
+            _shareable(images.shape, images.dtype),
+            _shareable(labels.shape, labels.dtype),
         )  # in place of the cached property
         for own, given in zip(split._arrays, (images, labels), strict=True):
             own[:] = given

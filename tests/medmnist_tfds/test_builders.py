@@ -113,6 +113,34 @@ def test_two_processes_preparing_the_same_data_both_succeed(tmp_path):
     assert left == {"1.0.0", ".1.0.0.lock"}
 
 
+@pytest.mark.parametrize("name", ["breast", "chest", "derma"])
+def test_records_are_those_that_tfds_would_write(name, phantom, tmp_path, monkeypatch):
+    kind = type(phantom(name))
+    monkeypatch.setattr(
+        kind, "_generate_splits", tfds.core.GeneratorBasedBuilder._generate_splits
+    )
+    plain = kind(config=name, data_dir=tmp_path)
+    plain.download_and_prepare()
+
+    def records(builder, split):
+        files = map(str, builder.info.splits[split].filepaths)
+        rows = tf.data.TFRecordDataset(list(files)).as_numpy_iterator()
+        return [tf.train.Example.FromString(row) for row in rows]
+
+    for split in catalog.SPLITS:
+        assert records(phantom(name), split) == records(plain, split)
+        found, expected = phantom(name).info.splits[split], plain.info.splits[split]
+        assert found.shard_lengths == expected.shard_lengths
+        assert found.num_bytes == expected.num_bytes
+
+
+def test_fewer_examples_and_more_shards_as_tfds_has_them(tmp_path):
+    config = tfds.download.DownloadConfig(max_examples_per_split=10, num_shards=2)
+    builder = tfds.builder("medmnist_phantom/breast", data_dir=tmp_path)
+    builder.download_and_prepare(download_config=config)
+    assert builder.info.splits["test"].shard_lengths == [5, 5]
+
+
 def test_a_phantom_can_be_larger(tmp_path):
     splits = {"train": 1500, "val": 30, "test": 40}
     config = phantoms.PhantomConfig(name="oct_1500", dataset="oct", splits=splits)
