@@ -7,6 +7,7 @@ import csv
 import math
 import pathlib
 import time
+from concurrent import futures
 
 import keras
 from rich import console as rich_console
@@ -19,8 +20,8 @@ from medmnist_tfds.train import checkpoint
 class KeepState(keras.callbacks.Callback):
     """Keeps the epoch with the highest `val_auc`, the first on ties, and the state.
 
-    After each epoch `state.npz` holds all that it takes to go on, and `history.csv` a
-    row for each epoch, counted from 1.
+    After each epoch `state.npz` gets all that it takes to go on, and `history.csv` a
+    row for each epoch, counted from 1; both while the next epoch is trained.
 
     Args:
       folder: the run's folder.
@@ -35,6 +36,8 @@ class KeepState(keras.callbacks.Callback):
         self.folder, self.patience, self.is_writing = folder, patience, is_writing
         self.history: list[dict] = []
         self.best_epoch, self.best_auc, self.best_weights = 0, -math.inf, []
+        self._writer = futures.ThreadPoolExecutor(1)
+        self._writing: futures.Future | None = None
 
     @property
     def is_spent(self) -> bool:
@@ -58,21 +61,29 @@ class KeepState(keras.callbacks.Callback):
         self.model.stop_training |= self.is_spent
         if not self.is_writing:
             return
+        self.wait()  # memory holds two states, not more
         progress = {"history": self.history, "best_epoch": self.best_epoch}
-        checkpoint.save(
-            self.folder / "state.npz",
-            self.model,
-            best=self.best_weights,
-            progress=progress,
+        state = checkpoint.snapshot(
+            self.model, best=self.best_weights, progress=progress
         )
-        self.write_history()
+        self._writing = self._writer.submit(self._write, state, list(self.history))
 
-    def write_history(self) -> None:
+    def wait(self) -> None:
+        """Waits until the last state is on disk; raises what went wrong there."""
+        if self._writing:
+            self._writing.result()
+
+    def close(self) -> None:
+        """Lets the last state come to disk, and takes no more."""
+        self._writer.shutdown()
+
+    def _write(self, state: dict, history: list[dict]) -> None:
+        checkpoint.save(self.folder / "state.npz", state)
         with files.replacing(self.folder / "history.csv") as temporary:
             with temporary.open("w", newline="") as file:
-                writer = csv.DictWriter(file, self.history[0])
+                writer = csv.DictWriter(file, history[0])
                 writer.writeheader()
-                writer.writerows(self.history)
+                writer.writerows(history)
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):

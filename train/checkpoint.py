@@ -16,8 +16,8 @@ def values(variables) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def save(path: pathlib.Path, model: keras.Model, *, best: list, progress: dict) -> None:
-    """Writes the model, its optimizer, the best weights so far, and JSON `progress`."""
+def snapshot(model: keras.Model, *, best: list, progress: dict) -> dict:
+    """Copies of the model, its optimizer and the best weights; JSON `progress`."""
     groups = {
         "model": values(model.variables),
         "optimizer": values(model.optimizer.variables),
@@ -28,7 +28,11 @@ def save(path: pathlib.Path, model: keras.Model, *, best: list, progress: dict) 
         for group, members in groups.items()
         for number, array in enumerate(members)
     }
-    arrays["progress"] = np.array(json.dumps(progress))
+    return arrays | {"progress": np.array(json.dumps(progress))}
+
+
+def save(path: pathlib.Path, arrays: dict) -> None:
+    """Writes a snapshot."""
     with files.replacing(path) as temporary:
         np.savez(temporary, **arrays)
 

@@ -37,7 +37,9 @@ class Scorer:
     ):
         self.task, self.from_logits = catalog.Task(task), from_logits
         if isinstance(data, pipeline.Split):
-            data = data.eval_batches(batch_size)
+            # Even batches: a last one of a few examples would be filled up to a whole.
+            even = -(-data.examples // data.steps(batch_size))
+            data = data.eval_batches(min(batch_size, -(-even // 8) * 8))
         else:
             _check_form(data)
             # Labels are read once: a shuffled dataset must not change its order after.

@@ -110,6 +110,7 @@ def _fit(model, train, scoring, state, recipe, *, seed, console) -> bool:
                 progress,
             ],
         )
+        state.wait()
     except KeyboardInterrupt:
         if not state.best_epoch:
             raise
@@ -129,6 +130,7 @@ def _fit(model, train, scoring, state, recipe, *, seed, console) -> bool:
         ) from error
     finally:
         progress.close()
+        state.close()
     return False
 
 
