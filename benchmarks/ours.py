@@ -100,6 +100,39 @@ def step(options) -> dict:
     return {"images_per_second": options.batch / float(np.median(seconds[1:]))}
 
 
+def peak(options) -> dict:
+    """The most that this machine does: one large matrix multiplication."""
+    import tensorflow as tf
+
+    dtype = "bfloat16" if options.precision == "mixed_bfloat16" else "float32"
+    size = 2048
+    left, right = (tf.cast(tf.random.normal((size, size)), dtype) for _ in range(2))
+    multiply = tf.function(lambda: tf.matmul(left, right)[0, 0])
+    seconds = []
+    for _ in range(options.steps + 2):
+        start = time.perf_counter()
+        multiply().numpy()
+        seconds.append(time.perf_counter() - start)
+    return {"gflop_per_second": 2e-9 * size**3 / float(np.median(seconds[2:]))}
+
+
+def memory(options) -> dict:
+    """Peak of a process that draws an epoch's batches of so many images."""
+    from medmnist_tfds import pipeline
+
+    side, rng = options.resolution, np.random.default_rng(0)
+    images = rng.integers(256, size=(options.examples, side, side, 3), dtype=np.uint8)
+    image_bytes = images.nbytes
+    labels = np.arange(options.examples) % 9
+    train = pipeline.Split.from_arrays(images, labels, name="train")
+    del images
+    batches = train.train_batches(128, seed=0).take(train.steps(128))
+    for _ in batches:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"peak_bytes": peak, "image_bytes": image_bytes}
+
+
 def inference(options) -> dict:
     import tensorflow as tf
 
@@ -231,6 +264,7 @@ if __name__ == "__main__":
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--examples", type=int, default=1_000)
     parser.add_argument("--code", default="pass")
     chosen = parser.parse_args()
     print(json.dumps(globals()[chosen.what](chosen)))

@@ -65,6 +65,10 @@ SUITES: dict[str, list[Figure]] = {
         _ours("bfloat16, XLA", "step", *_BFLOAT16, "--xla", "on"),
         _ours("bfloat16, 2 replicas", "step", *_BFLOAT16, "--replicas", "2"),
     ],
+    "peak": [
+        _ours("matrix multiplication, float32", "peak"),
+        _ours("matrix multiplication, bfloat16", "peak", *_BFLOAT16),
+    ],
     "inference": [
         _peer("PyTorch, NCHW float32 (official)", "inference"),
         _ours("float32", "inference"),
@@ -100,6 +104,7 @@ SUITES: dict[str, list[Figure]] = {
         ),
     ],
 }
+_WARM = {"epoch": 0}  # rounds that do not count; these processes warm up by themselves
 _NEW_BASE = ("official, ", "official evaluator, ")  # a pair's own base
 
 
@@ -117,7 +122,8 @@ def _write_data(folder: pathlib.Path, suite: str) -> None:
             data.write_scores(folder, name, split)
 
 
-def _once(figure: Figure, folder: pathlib.Path) -> dict:
+def once(figure: Figure, folder: pathlib.Path) -> dict:
+    """What one process measures."""
     _, side, arguments = figure
     what, *options = arguments
     program = [sys.executable, "-m", "benchmarks.ours"]
@@ -136,18 +142,19 @@ def _once(figure: Figure, folder: pathlib.Path) -> dict:
 
 
 def measure(suite: str, *, repeats: int, console: rich_console.Console) -> dict:
-    """Runs a suite's programs in turn, one round more than counts."""
+    """Runs a suite's programs in turn, with a round before those that count."""
+    warm = _WARM.get(suite, 1)
     figures = SUITES[suite]
     found: dict[str, list[dict]] = {name: [] for name, _, _ in figures}
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _write_data(folder, suite)
         bar = stack.enter_context(rich_progress.Progress(console=console))
-        task = bar.add_task(suite, total=(repeats + 1) * len(figures))
-        for turn in range(repeats + 1):
+        task = bar.add_task(suite, total=(repeats + warm) * len(figures))
+        for turn in range(repeats + warm):
             for figure in figures:
-                result = _once(figure, folder)
-                if turn:  # the first round warms the machine up
+                result = once(figure, folder)
+                if turn >= warm:
                     found[figure[0]].append(result)
                 bar.advance(task)
     return found
@@ -162,7 +169,9 @@ def _rate(results: list[dict]) -> tuple[str, list[float], bool]:
 def show(suite: str, found: dict[str, list[dict]]) -> rich_table.Table:
     """Median and range of each figure, and its ratio to the base, turn by turn."""
     unit = _rate(next(iter(found.values())))[0]
-    table = rich_table.Table(suite, unit, "min - max", "ratio, faster is more")
+    table = rich_table.Table(
+        suite, unit, "min - max", "ratio, faster is more", "min - max"
+    )
     base = None
     for name, results in found.items():
         _, values, is_rate = _rate(results)
@@ -176,15 +185,20 @@ def show(suite: str, found: dict[str, list[dict]]) -> rich_table.Table:
             format(statistics.median(values), digits),
             f"{min(values):{digits}} - {max(values):{digits}}",
             f"{statistics.median(ratios):.2f}x",
+            f"{min(ratios):.2f} - {max(ratios):.2f}",
         )
+        for key in sorted(set(results[0]) - {next(iter(results[0]))}):
+            median = statistics.median(one[key] for one in results)
+            table.add_row(f"  {key.replace('_', ' ')}", f"{median:,.4g}")
     return table
 
 
-def _about() -> dict:
+def about() -> dict:
+    """Machine, versions and command, for the files of results."""
     names = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "medmnist-tfds")
     return {
         "date": datetime.date.today().isoformat(),
-        "command": "python -m benchmarks.run " + " ".join(sys.argv[1:]),
+        "command": " ".join(sys.orig_argv[1:]),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
@@ -209,7 +223,7 @@ def main() -> None:
             )
         found = measure(suite, repeats=options.repeats, console=console)
         console.print(show(suite, found))
-        content = {"about": _about(), "figures": found}
+        content = {"about": about(), "figures": found}
         with files.replacing(options.out / f"{suite}.json") as temporary:
             temporary.write_text(json.dumps(content, indent=1) + "\n")
 
