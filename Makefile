@@ -1,8 +1,12 @@
 # `make demo` and `make test` need Python 3.10-3.13 and a package registry, nothing else.
 PYTHON ?= python3
 BIN = .venv/bin
+# TensorFlow Addons want Python 3.10 or 3.11.
+ADDONS_PYTHON ?= $(shell for python in python3.11 python3.10 $(PYTHON); do \
+	$$python -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))" \
+	2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow test-addons lint bench clean
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
@@ -15,12 +19,17 @@ test: .venv/installed-test lint
 test-slow: .venv/installed-test
 	$(BIN)/python -m pytest -m slow
 
+# The whole suite in the Keras 2 lane, with TensorFlow Addons.
+test-addons: .venv-addons/installed-test
+	.venv-addons/bin/python -m pytest
+
 lint: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
 bench: .venv/installed .venv-peer/installed
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.growth
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \
@@ -36,6 +45,15 @@ bench: .venv/installed .venv-peer/installed
 	$(BIN)/python -m pip install --quiet --no-deps medmnist==3.0.2
 	touch $@
 
+.venv-addons/installed-test: setup.cfg pyproject.toml
+	@test -n "$(ADDONS_PYTHON)" || { echo "No Python 3.10 or 3.11 found, which \
+TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
+	$(ADDONS_PYTHON) -m venv .venv-addons
+	.venv-addons/bin/python -m pip install --quiet --upgrade pip
+	.venv-addons/bin/python -m pip install --quiet --editable '.[addons,test]'
+	.venv-addons/bin/python -m pip install --quiet --no-deps medmnist==3.0.2
+	touch $@
+
 # What we are measured against: PyTorch and the official package, by themselves.
 .venv-peer/installed:
 	$(PYTHON) -m venv .venv-peer
@@ -46,4 +64,4 @@ bench: .venv/installed .venv-peer/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peer build *.egg-info runs/demo runs/tfds
+	rm -rf .venv .venv-addons .venv-peer build *.egg-info runs/demo runs/tfds

@@ -135,23 +135,23 @@ def inference(options) -> dict:
 
 
 def epoch(options) -> dict:
-    """The second epoch as the official script has it: train, validate, save."""
+    """The official epoch, after three steps: train, validate, save."""
     name = options.name
     info = INFO[f"{name}mnist"]
     common = {"workers": 0, "batch": 128}
     train = loader(options.folder, name, "train", shuffle=True, **common)
     val = loader(options.folder, name, "val", shuffle=False, **common)
     trainer = Trainer(info["n_channels"], len(info["label"]), way=options.way)
-    for _ in range(2):
-        start = time.perf_counter()
-        trainer.model.train()
-        for images, labels in train:
-            trainer.step(images, labels[:, 0].long())
-        trainer.evaluate(val, info["task"])
-        path = pathlib.Path(options.folder, "peer.pth")
-        torch.save({"net": trainer.model.state_dict()}, path)
-        seconds = time.perf_counter() - start
-    return {"seconds": seconds}
+    trainer.model.train()
+    for _, (images, labels) in zip(range(3), train, strict=False):
+        trainer.step(images, labels[:, 0].long())
+    start = time.perf_counter()
+    for images, labels in train:
+        trainer.step(images, labels[:, 0].long())
+    trainer.evaluate(val, info["task"])
+    path = pathlib.Path(options.folder, "peer.pth")
+    torch.save({"net": trainer.model.state_dict()}, path)
+    return {"seconds": time.perf_counter() - start}
 
 
 def score(options) -> dict:

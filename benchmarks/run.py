@@ -79,7 +79,6 @@ SUITES: dict[str, list[Figure]] = {
         _ours("float32, Breast's size", "epoch", "--name", "breast"),
         _ours("bfloat16, Breast's size", "epoch", "--name", "breast", *_BFLOAT16),
         _peer("official, Derma's size", "epoch", "--name", "derma"),
-        _ours("float32, Derma's size", "epoch", "--name", "derma"),
         _ours("bfloat16, Derma's size", "epoch", "--name", "derma", *_BFLOAT16),
     ],
     "score": [

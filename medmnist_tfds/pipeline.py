@@ -2,7 +2,7 @@
 
 Training batches are full and of one shape, in an order that is a pure function of seed
 and epoch; evaluation batches keep the official order and count every example once.
-Never rescales or augments an image: that is the model's part.
+Never rescales an image: that is the model's part.
 """
 
 import functools
@@ -136,7 +136,7 @@ class Split:
         return self.builder.as_dataset(split=self.name, as_supervised=True)
 
     def train_batches(
-        self, batch_size: int, *, seed: int, first_step: int = 0
+        self, batch_size: int, *, seed: int, first_step: int = 0, augment=()
     ) -> tf.data.Dataset:
         """Endless (images, labels), reshuffled each epoch; give `fit` `steps`.
 
@@ -148,11 +148,15 @@ class Split:
           batch_size: images per batch, over all replicas.
           seed: decides the order, with the epoch.
           first_step: where to go on, counted in batches from the start of training.
+          augment: functions of uint8 images (batch, height, width, channels) and a
+            seed, int64 (2,), to such images, one after another; see `augment`.
         """
         if self.in_memory:
             dataset = self._gathered(batch_size, seed, first_step)
         else:
             dataset = self._shuffled_stream(batch_size, seed, first_step)
+        if augment:
+            dataset = _augmented(dataset, augment, seed=seed, first_step=first_step)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         return dataset.apply(endless).prefetch(tf.data.AUTOTUNE)
 
@@ -233,6 +237,20 @@ class Split:
         missing = self.steps(batch_size) * batch_size - self.examples
         padded = real.concatenate(last.repeat(missing))
         return padded.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _augmented(dataset, functions, *, seed: int, first_step: int) -> tf.data.Dataset:
+    """Each batch changed, by its number and the seed alone."""
+
+    def change(step, batch):
+        images, labels = batch
+        for number, function in enumerate(functions):
+            place = tf.random.experimental.stateless_fold_in([seed, step], number)
+            images = function(images, place)
+        return images, labels
+
+    numbered = dataset.enumerate(first_step)
+    return numbered.map(change, num_parallel_calls=2, deterministic=True)
 
 
 def _without_copies() -> tf.data.Options:

@@ -44,7 +44,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             )
         is_training = bool(training) and self.trainable
         # The kernel takes float32 statistics whatever the dtype of the images.
-        read = functools.partial(keras.ops.cast, dtype="float32")
+        read = functools.partial(tf.cast, dtype=tf.float32)
         mean, variance = read(self.moving_mean), read(self.moving_variance)
         outputs, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(
             inputs,

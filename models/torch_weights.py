@@ -9,6 +9,8 @@ import re
 import keras
 import numpy as np
 
+from medmnist_tfds import lane
+
 # Keras name -> PyTorch name, for the tensors of a convolution, normalization or linear.
 _TENSORS = {
     "kernel": "weight",
@@ -48,7 +50,8 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
         if not name.endswith("num_batches_tracked")  # a counter, no weight
     }
     wanted = {
-        _torch_name(variable.path, tensors): variable for variable in model.weights
+        _torch_name(lane.path(variable), tensors): variable
+        for variable in model.weights
     }
     missing, left = sorted(wanted.keys() - tensors), sorted(tensors.keys() - wanted)
     if missing or left:

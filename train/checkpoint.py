@@ -9,11 +9,11 @@ import pathlib
 import keras
 import numpy as np
 
-from medmnist_tfds import files
+from medmnist_tfds import files, lane
 
 
 def values(variables) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def snapshot(model: keras.Model, *, best: list, progress: dict) -> dict:
@@ -39,7 +39,7 @@ def save(path: pathlib.Path, arrays: dict) -> None:
 
 def restore(path: pathlib.Path, model: keras.Model) -> tuple[list[np.ndarray], dict]:
     """Sets the model and its optimizer; returns the best weights and `progress`."""
-    model.optimizer.build(model.trainable_variables)
+    lane.build(model.optimizer, model.trainable_variables)
     with np.load(path, allow_pickle=False) as arrays:
         for group, variables in (
             ("model", model.variables),

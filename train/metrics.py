@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmnist_tfds import catalog, errors, pipeline, scoring
+from medmnist_tfds import catalog, errors, lane, pipeline, scoring
 from medmnist_tfds.train import heads
 
 
@@ -118,12 +118,14 @@ def _check_form(data) -> None:
 class TaskMetrics(keras.callbacks.Callback):
     """Puts `val_auc` and `val_acc` into the logs of each epoch.
 
+    For an ordinal task also `val_kappa`, Cohen's with quadratic weights.
+
     Stand it before the callbacks that read them: EarlyStopping("val_auc", mode="max"),
     ModelCheckpoint, CSVLogger. Works in anyone's `fit`, on one replica or several.
 
     Args:
       data, task, from_logits, batch_size: as for `Scorer`.
-      auc, acc: names under which the scores appear in the logs.
+      auc, acc, kappa: names under which the scores appear in the logs.
 
     Raises:
       MedMNISTError: data of another form; at the first epoch's end, outputs that are no
@@ -139,14 +141,23 @@ class TaskMetrics(keras.callbacks.Callback):
         batch_size: int = 128,
         auc: str = "val_auc",
         acc: str = "val_acc",
+        kappa: str = "val_kappa",
     ):
         super().__init__()
         self.scorer = Scorer(
             data, task=task, from_logits=from_logits, batch_size=batch_size
         )
-        self.auc, self.acc = auc, acc
+        self.auc, self.acc, self.kappa = auc, acc, kappa
 
     def on_epoch_end(self, epoch, logs=None):
-        scores = self.scorer.score(self.model)
-        if logs is not None:
-            logs[self.auc], logs[self.acc] = scores.auc, scores.acc
+        labels, task = self.scorer.labels, self.scorer.task
+        predicted = self.scorer.predict(self.model)
+        scores = scoring.score(labels, predicted, task=task)
+        if logs is None:
+            return
+        logs[self.auc], logs[self.acc] = scores.auc, scores.acc
+        if task is catalog.Task.ORDINAL:
+            decisions = scoring.decide(predicted, task=task)
+            logs[self.kappa] = lane.quadratic_kappa(
+                labels.reshape(-1), decisions, predicted.shape[1]
+            )

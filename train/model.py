@@ -9,6 +9,7 @@ applying gradients stays outside. Never changes what a step computes.
 import keras
 import tensorflow as tf
 
+from medmnist_tfds import lane
 from medmnist_tfds.train import strategy as strategies
 
 
@@ -52,28 +53,23 @@ class XLAModel(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
+        lane.build(self.optimizer, self.trainable_variables)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        scale = self.optimizer.scale_loss(tf.ones(()))  # 1 but under mixed_float16
+        lane.build(self.optimizer, self.trainable_variables)
         loss, y_pred, gradients, others = self._gradients(
-            _values(self.trainable_variables),
-            _values(self.non_trainable_variables),
+            lane.values(self.trainable_variables),
+            lane.values(self.non_trainable_variables),
             (x, y, sample_weight),
-            scale,
+            lane.loss_scale(self.optimizer),
         )
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_variables, strict=True)
-        )
+        lane.apply_gradients(self.optimizer, gradients, self.trainable_variables)
         self._assign_mean_over_replicas(others)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # Keras has divided the loss by the replicas, since gradients are summed.
-        self._loss_tracker.update_state(
-            loss * replicas, sample_weight=tf.shape(tf.nest.flatten(x)[0])[0]
-        )
+        examples = tf.shape(tf.nest.flatten(x)[0])[0]
+        lane.track_loss(self, loss * replicas, examples=examples)
         logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         if strategies.is_multi_worker(self.distribute_strategy):
             # Keras reduces logs over workers along axis 0, which a scalar lacks.
@@ -95,15 +91,14 @@ class XLAModel(keras.Model):
         """Loss, outputs, gradients and new values of the other variables."""
         x, y, sample_weight = batch
         variables = self.trainable_variables + self.non_trainable_variables
-        mapping = list(zip(variables, trainable + others, strict=True))
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape() as tape:
             tape.watch(trainable)
-            with keras.StatelessScope(state_mapping=mapping) as scope:
+            with lane.stateless(variables, trainable + others) as scope:
                 y_pred = self(x, training=True)
-                loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+                loss = lane.compute_loss(self, x, y, y_pred, sample_weight)
             scaled = loss * tf.cast(scale, loss.dtype)
-        gradients = tape.gradient(scaled, trainable)
-        others = [scope.get_current_value(v) for v in self.non_trainable_variables]
+        gradients = tape.gradient(scaled, trainable or self.trainable_variables)
+        others = lane.new_values(scope, self.non_trainable_variables)
         return loss, y_pred, gradients, others
 
     def _assign_mean_over_replicas(self, values: list[tf.Tensor]) -> None:
@@ -124,15 +119,11 @@ class XLAModel(keras.Model):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         lower = tf.function(self._pure_gradients, jit_compile=True, autograph=False)
         return lower.experimental_get_compiler_ir(
-            _values(self.trainable_variables),
-            _values(self.non_trainable_variables),
+            lane.values(self.trainable_variables),
+            lane.values(self.non_trainable_variables),
             (x, y, sample_weight),
             tf.ones(()),
         )(stage="hlo")
-
-
-def _values(variables) -> list[tf.Tensor]:
-    return [tf.convert_to_tensor(variable.value) for variable in variables]
 
 
 def _has_accelerator() -> bool:

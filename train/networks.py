@@ -16,13 +16,13 @@ from medmnist_tfds.train import recipe as recipes
 
 def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
     """The recipe's network for a dataset, in the recipe's precision."""
-    dataset, policy = variant.dataset, keras.config.dtype_policy()
-    keras.config.set_dtype_policy(recipe.precision)
+    dataset, policy = variant.dataset, keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(recipe.precision)
     try:
         build = models.NETWORKS[recipe.model]
         return build(dataset.num_labels, dataset.channels, recipe.resolution)
     finally:
-        keras.config.set_dtype_policy(policy)
+        keras.mixed_precision.set_global_policy(policy)
 
 
 def compiled(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:

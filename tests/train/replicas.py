@@ -34,6 +34,7 @@ if OPTIONS["replicas"] > 1:
         [tf.config.LogicalDeviceConfiguration()] * OPTIONS["replicas"],
     )
 
+from medmnist_tfds import lane  # noqa: E402
 from medmnist_tfds.models import FusedBatchNormalization  # noqa: E402
 from medmnist_tfds.train import XLAModel, choose_strategy  # noqa: E402
 
@@ -62,7 +63,7 @@ def batches() -> tf.data.Dataset:
 
 def main() -> None:
     keras.utils.set_random_seed(0)
-    keras.config.set_dtype_policy(OPTIONS["policy"])
+    keras.mixed_precision.set_global_policy(OPTIONS["policy"])
     name = "mirrored" if OPTIONS["replicas"] > 1 else "single"
     strategy = choose_strategy("multi-worker" if OPTIONS["workers"] else name)
     with strategy.scope():
@@ -92,8 +93,10 @@ def main() -> None:
             verbose=0,
         )
         history = {name: history[name] + more.history[name] for name in history}
-    statistics = [v.value for v in model.non_trainable_variables]
-    weights = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+    statistics = [
+        v if lane.IS_KERAS_2 else v.value for v in model.non_trainable_variables
+    ]
+    weights = [np.array(v.numpy()) for v in model.trainable_variables]
     print(
         json.dumps(
             {

@@ -70,6 +70,20 @@ def test_scores_are_those_of_the_whole_split(name, phantom):
     assert history["val_acc"][-1] == pytest.approx(hits.mean())
 
 
+def test_an_ordinal_task_has_cohens_kappa_with_quadratic_weights(phantom):
+    split = pipeline.Split(phantom("retina"), "val")
+    model = classifier("retina")
+    history = fit(model, phantom("retina"), [TaskMetrics(split, task="ordinal")])
+    table = np.zeros((5, 5))
+    decisions = model.predict(split.images, verbose=0).argmax(1)
+    np.add.at(table, (split.labels, decisions), 1)
+    by_chance = np.outer(table.sum(1), table.sum(0)) / table.sum()
+    distance = np.subtract.outer(np.arange(5), np.arange(5)) ** 2
+    kappa = 1 - (distance * table).sum() / (distance * by_chance).sum()
+    assert abs(kappa) > 0.05
+    assert history["val_kappa"][-1] == pytest.approx(kappa, abs=1e-5)
+
+
 def test_later_callbacks_see_the_scores(phantom, tmp_path):
     split = pipeline.Split(phantom("oct"), "val")
     history = fit(
@@ -158,12 +172,12 @@ def test_a_shuffled_dataset_keeps_its_labels(phantom):
 
 def test_a_softmax_in_bfloat16_is_one(phantom):
     builder = phantom("organ_axial")
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         model = classifier("organ_axial")
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.mixed_precision.set_global_policy(before)
     split = pipeline.Split(builder, "val")
     assert model.compute_dtype == "bfloat16"
     assert fit(model, builder, [TaskMetrics(split, task="multi-class")])["val_auc"]

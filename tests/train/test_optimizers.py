@@ -1,0 +1,95 @@
+"""Optimizers and the focal loss by name: the same numbers in both lanes, by NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from medmnist_tfds import errors, lane
+from medmnist_tfds.train import XLAModel, focal_loss, optimizer
+
+INPUTS = np.array([[1.0, -2.0, 0.5]] * 8, np.float32)
+START = np.array([[0.3], [-0.1], [0.2]], np.float32)
+
+
+def trained(chosen, *, steps: int, xla: bool = False) -> XLAModel:
+    """A model whose gradient is `INPUTS[0]` in every step."""
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(1, use_bias=False)(inputs)
+    model = XLAModel(inputs, outputs)
+    model.set_weights([START])
+    model.compile(
+        chosen, loss=lambda y, predicted: tf.reduce_mean(predicted), jit_compile=xla
+    )
+    model.fit(INPUTS, np.zeros(8), batch_size=8, epochs=steps, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_sgdw_decays_weights_apart_from_the_gradient(xla):
+    chosen = optimizer("sgdw", 0.1, momentum=0.9, weight_decay=0.5)
+    (found,) = trained(chosen, steps=3, xla=xla).get_weights()
+    weights, velocity = START[:, 0].copy(), np.zeros(3)
+    for _ in range(3):
+        velocity = 0.9 * velocity - 0.1 * INPUTS[0]
+        weights = weights - weights * 0.1 * 0.5 + velocity
+    np.testing.assert_allclose(found[:, 0], weights, rtol=1e-5)
+
+
+def test_lamb_is_adam_scaled_by_the_weights_norm():
+    (found,) = trained(optimizer("lamb", 0.1), steps=3).get_weights()
+    weights, gradient = START[:, 0].astype(float), INPUTS[0].astype(float)
+    first, second = np.zeros(3), np.zeros(3)
+    for step in range(1, 4):
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        update = first / (1 - 0.9**step)
+        update /= np.sqrt(second / (1 - 0.999**step)) + 1e-6
+        ratio = np.linalg.norm(weights) / np.linalg.norm(update)
+        weights = weights - 0.1 * ratio * update
+    np.testing.assert_allclose(found[:, 0], weights, rtol=1e-4)
+
+
+def test_a_moving_average_lags_behind_the_weights():
+    chosen = optimizer("moving_average", 0.1, momentum=0.0, average_decay=0.5)
+    model = trained(chosen, steps=3)
+    if lane.IS_KERAS_2:  # Keras 3 does so at the end of `fit`
+        model.optimizer.assign_average_vars(model.trainable_variables)
+    (found,) = model.get_weights()
+    ahead = START[:, 0] - 3 * 0.1 * INPUTS[0]
+    assert (abs(found[:, 0] - ahead) > 0.01).all()
+    assert (abs(found[:, 0] - START[:, 0]) > 0.05 * abs(INPUTS[0])).all()
+
+
+def test_lookahead_is_in_addons_only():
+    if not lane.IS_KERAS_2:
+        with pytest.raises(errors.MedMNISTError, match="exists in TensorFlow Addons"):
+            optimizer("lookahead")
+        return
+    (found,) = trained(optimizer("lookahead", 0.1, momentum=0.0), steps=6).get_weights()
+    # Six steps forward, and half of the way back.
+    wanted = START[:, 0] - 6 * 0.1 * INPUTS[0] / 2
+    np.testing.assert_allclose(found[:, 0], wanted, rtol=1e-5)
+
+
+def test_an_unknown_optimizer_is_refused():
+    with pytest.raises(errors.MedMNISTError, match="no optimizer 'adamax'"):
+        optimizer("adamax")
+
+
+def test_the_focal_loss_by_hand():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(6, 14)).astype(np.float32)
+    targets = (rng.random((6, 14)) < 0.2).astype(np.float32)
+    positive = 1 / (1 + np.exp(-logits.astype(float)))
+    right = np.where(targets, positive, 1 - positive)
+    weight = np.where(targets, 0.3, 0.7) * (1 - right) ** 1.5
+    wanted = np.mean(-weight * np.log(right))
+    found = focal_loss(alpha=0.3, gamma=1.5)(targets, logits)
+    assert float(found) == pytest.approx(wanted, rel=1e-5)
+    if lane.IS_KERAS_2:
+        addons = lane.addons().losses.SigmoidFocalCrossEntropy(
+            from_logits=True, alpha=0.3, gamma=1.5
+        )
+        theirs = np.mean(addons(targets, logits)) / 14
+        assert float(found) == pytest.approx(theirs, rel=1e-5)

@@ -1,0 +1,60 @@
+"""Optimizers by name, the same in both lanes: from TensorFlow Addons, or from Keras 3.
+
+Never chooses one: a recipe's is SGD.
+"""
+
+import keras
+
+from medmnist_tfds import errors, lane
+
+NAMES = ("sgd", "sgdw", "lamb", "moving_average", "lookahead")
+
+
+def optimizer(
+    name: str,
+    learning_rate: float = 1e-3,
+    *,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    average_decay: float = 0.99,
+):
+    """An optimizer for any `keras.Model`, `XLAModel` included.
+
+    Args:
+      name: `sgd`; `sgdw`, SGD with decoupled weight decay (Loshchilov and Hutter,
+        2019); `lamb` (You et al., 2020); `moving_average`, SGD that also averages the
+        weights; `lookahead` around SGD (Zhang et al., 2019), in TensorFlow Addons only.
+      learning_rate: a number.
+      momentum: of all but `lamb`.
+      weight_decay: for `sgdw`: each step takes learning_rate * weight_decay of a weight
+        away, as in Keras 3 (TensorFlow Addons' own is not multiplied).
+      average_decay: for `moving_average`, of the average that there was.
+
+    Raises:
+      MedMNISTError: another name, or one that the installed lane does not have.
+    """
+    if name not in NAMES:
+        raise errors.MedMNISTError(
+            f"There is no optimizer {name!r}. Expected one of {', '.join(NAMES)}."
+        )
+    if name == "sgd":
+        return keras.optimizers.SGD(learning_rate, momentum)
+    if name == "lookahead":
+        wrapper = lane.need_addons("The optimizer lookahead").optimizers.Lookahead
+        return wrapper(lane.old_sgd(learning_rate, momentum))
+    addons = lane.addons()
+    if name == "sgdw":
+        if addons:
+            decay = learning_rate * weight_decay
+            return addons.optimizers.SGDW(decay, learning_rate, momentum)
+        return keras.optimizers.SGD(learning_rate, momentum, weight_decay=weight_decay)
+    if name == "lamb":
+        if addons:
+            return addons.optimizers.LAMB(learning_rate, epsilon=1e-6)
+        return keras.optimizers.Lamb(learning_rate, epsilon=1e-6)
+    if addons:
+        sgd = lane.old_sgd(learning_rate, momentum)
+        return addons.optimizers.MovingAverage(sgd, average_decay=average_decay)
+    return keras.optimizers.SGD(
+        learning_rate, momentum, use_ema=True, ema_momentum=average_decay
+    )
