@@ -51,7 +51,7 @@ def measure(console: rich_console.Console) -> dict[str, list[tuple[str, int, flo
                 for number in numbers:
                     size, side = (number, 28) if panel == "memory" else (1_000, number)
                     options = ("--examples", size, "--resolution", side)
-                    result = ours("memory", folder, *options)
+                    result = ours("footprint", folder, *options)
                     found[panel] += [
                         ("process, at its peak", number, result["peak_bytes"] / 2**20),
                         ("the images", number, result["image_bytes"] / 2**20),

@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from medmnist_tfds import catalog, scoring
+from medmnist_tfds import catalog, memory, scoring
 
 
 def splits(folder: str, name: str) -> dict:
@@ -59,6 +59,7 @@ def step(options) -> dict:
     from medmnist_tfds.models import normalization
     from medmnist_tfds.train import networks
 
+    memory.keep_freed()  # as the command line does
     cpus = tf.config.list_physical_devices("CPU")
     if options.replicas > 1:
         logical = [tf.config.LogicalDeviceConfiguration()] * options.replicas
@@ -116,7 +117,7 @@ def peak(options) -> dict:
     return {"gflop_per_second": 2e-9 * size**3 / float(np.median(seconds[2:]))}
 
 
-def memory(options) -> dict:
+def footprint(options) -> dict:
     """Peak of a process that draws an epoch's batches of so many images."""
     from medmnist_tfds import pipeline
 
@@ -160,6 +161,7 @@ def epoch(options) -> dict:
     from medmnist_tfds import train
     from medmnist_tfds.train import callbacks, training
 
+    memory.keep_freed()  # as the command line does
     ends, busy = [], [0.0]
 
     class Lines(io.StringIO):

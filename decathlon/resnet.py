@@ -11,13 +11,14 @@ import sys
 import numpy as np
 from rich import console as rich_console
 
-from medmnist_tfds import catalog, errors, quiet
+from medmnist_tfds import catalog, errors, memory, quiet
 
 
 def main() -> None:
     """Trains on FOLDER/data.npz as FOLDER/task.json says; leaves scores per split."""
     folder = pathlib.Path(sys.argv[1])
     task = json.loads((folder / "task.json").read_text())
+    memory.keep_freed()
     quiet.tensorflow_search()
     from medmnist_tfds import train
     from medmnist_tfds.train import metrics, training

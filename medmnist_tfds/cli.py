@@ -17,6 +17,7 @@ from medmnist_tfds import (
     builders,
     catalog,
     errors,
+    memory,
     options,
     quiet,
     terminal,
@@ -161,6 +162,7 @@ def train(
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Trains a ResNet by the paper's recipe, and scores it on all three splits."""
+    memory.keep_freed()
     quiet.tensorflow_search()
     from medmnist_tfds import train as training
     from medmnist_tfds.train import run

@@ -6,14 +6,13 @@ take from Keras itself. Never trains.
 
 import contextlib
 import functools
+import io
 import pathlib
 import types
 import warnings
 
 import keras
-import numpy as np
 import tensorflow as tf
-from sklearn import metrics
 
 from medmnist_tfds import errors
 
@@ -51,6 +50,11 @@ def path(variable) -> str:
     return variable.name.split(":")[0] if IS_KERAS_2 else variable.path
 
 
+def held(variable) -> tf.Variable:
+    """TensorFlow's variable behind a layer's."""
+    return variable if IS_KERAS_2 else variable.value
+
+
 def clone(model: keras.Model, clone_function) -> keras.Model:
     """`keras.models.clone_model`, of the layers of nested models too."""
     nested = {} if IS_KERAS_2 else {"recursive": True}
@@ -60,7 +64,7 @@ def clone(model: keras.Model, clone_function) -> keras.Model:
 def export_saved_model(model: keras.Model, folder: str | pathlib.Path) -> None:
     """Writes what serves a model without Keras; says nothing."""
     if IS_KERAS_2:
-        with contextlib.redirect_stdout(None):
+        with contextlib.redirect_stdout(io.StringIO()):
             model.export(folder)
     else:
         model.export(folder, format="tf_saved_model", verbose=False)
@@ -77,21 +81,6 @@ def transform(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
         return addons().image.transform(images, matrices, "bilinear")
     return keras.ops.image.affine_transform(
         images, matrices, "bilinear", "constant", data_format="channels_last"
-    )
-
-
-def quadratic_kappa(labels: np.ndarray, decisions: np.ndarray, classes: int) -> float:
-    """Cohen's kappa, disagreements weighted by the square of their distance."""
-    if IS_KERAS_2:
-        metric = addons().metrics.CohenKappa(
-            classes, sparse_labels=True, weightage="quadratic"
-        )
-        metric.update_state(labels, decisions)
-        return float(metric.result())
-    return float(
-        metrics.cohen_kappa_score(
-            labels, decisions, labels=range(classes), weights="quadratic"
-        )
     )
 
 
@@ -155,5 +144,4 @@ def apply_gradients(optimizer, gradients, variables) -> None:
 
 
 def _tensors(variables) -> list[tf.Tensor]:
-    held = variables if IS_KERAS_2 else [variable.value for variable in variables]
-    return [tf.convert_to_tensor(variable) for variable in held]
+    return [tf.convert_to_tensor(held(variable)) for variable in variables]

@@ -26,7 +26,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def build(self, input_shape):
         renorm = getattr(self, "renorm", False)  # older Keras does not have it
-        is_images = len(input_shape) == 4 and self.axis in (-1, 3)
+        axis = self.axis if isinstance(self.axis, int) else self.axis[0]
+        is_images = len(input_shape) == 4 and axis in (-1, 3)
         if not is_images or renorm or self.synchronized:
             raise ValueError(
                 f"{self.name} got inputs of shape {input_shape}, axis={self.axis}, "

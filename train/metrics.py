@@ -7,8 +7,9 @@ Never averages over batches, and never knows a rule of scoring: that is
 import keras
 import numpy as np
 import tensorflow as tf
+from sklearn import metrics as sklearn_metrics
 
-from medmnist_tfds import catalog, errors, lane, pipeline, scoring
+from medmnist_tfds import catalog, errors, pipeline, scoring
 from medmnist_tfds.train import heads
 
 
@@ -158,6 +159,6 @@ class TaskMetrics(keras.callbacks.Callback):
         logs[self.auc], logs[self.acc] = scores.auc, scores.acc
         if task is catalog.Task.ORDINAL:
             decisions = scoring.decide(predicted, task=task)
-            logs[self.kappa] = lane.quadratic_kappa(
-                labels.reshape(-1), decisions, predicted.shape[1]
+            logs[self.kappa] = sklearn_metrics.cohen_kappa_score(
+                labels.reshape(-1), decisions, weights="quadratic"
             )

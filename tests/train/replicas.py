@@ -93,9 +93,7 @@ def main() -> None:
             verbose=0,
         )
         history = {name: history[name] + more.history[name] for name in history}
-    statistics = [
-        v if lane.IS_KERAS_2 else v.value for v in model.non_trainable_variables
-    ]
+    statistics = map(lane.held, model.non_trainable_variables)
     weights = [np.array(v.numpy()) for v in model.trainable_variables]
     print(
         json.dumps(
