@@ -8,7 +8,7 @@ import os
 
 import tensorflow as tf
 
-from medmnist_tfds import errors
+from medmnist_tfds import errors, lane
 
 NAMES = ("auto", "single", "mirrored", "multi-worker", "tpu")
 
@@ -23,8 +23,8 @@ def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
         else is done with TensorFlow); `tpu` a TPU.
 
     Raises:
-      MedMNISTError: another name, or devices that are not there: the message lists
-        what was found.
+      MedMNISTError: another name, `multi-worker` in the Keras 2 lane, or devices that
+        are not there: the message lists what was found.
     """
     if name not in NAMES:
         raise errors.MedMNISTError(
@@ -63,6 +63,12 @@ def _mirrored():
 
 
 def _multi_worker():
+    if lane.IS_KERAS_2:
+        raise errors.MedMNISTError(
+            "Strategy multi-worker was asked for in the Keras 2 lane, where only one "
+            "machine's devices have been made to work. Expected Keras 3. Choose "
+            "mirrored, or install medmnist-tfds without [addons]."
+        )
     try:
         workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
     except (KeyError, TypeError, ValueError) as error:

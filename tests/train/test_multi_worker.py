@@ -11,7 +11,12 @@ import time
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.slow
+from medmnist_tfds import lane
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(lane.IS_KERAS_2, reason="several workers need Keras 3"),
+]
 HERE = pathlib.Path(__file__).parent
 
 
