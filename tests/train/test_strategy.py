@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from medmnist_tfds import errors
+from medmnist_tfds import errors, lane
 from medmnist_tfds.train import choose_strategy
 
 
@@ -30,3 +30,10 @@ def test_a_tpu_that_is_not_there_is_refused_with_what_is():
 def test_an_unknown_name_is_refused():
     with pytest.raises(errors.MedMNISTError, match="no strategy 'gpu'.*mirrored"):
         choose_strategy("gpu")
+
+
+def test_several_workers_need_a_list_of_them_and_keras_3(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    reason = "in the Keras 2 lane" if lane.IS_KERAS_2 else "TF_CONFIG is None"
+    with pytest.raises(errors.MedMNISTError, match=reason):
+        choose_strategy("multi-worker")
