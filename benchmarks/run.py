@@ -37,7 +37,7 @@ def _peer(name: str, *arguments: str) -> Figure:
     return name, "peer", list(arguments)
 
 
-_BFLOAT16 = ("--precision", "mixed_bfloat16")
+BFLOAT16 = ("--precision", "mixed_bfloat16")
 _LAST, _LAST_BFLOAT16 = ("--way", "channels_last"), ("--way", "channels_last_bfloat16")
 
 # The first figure of each list is what the others are held against.
@@ -52,7 +52,7 @@ SUITES: dict[str, list[Figure]] = {
         _peer("PyTorch, channels last", "step", *_LAST),
         _peer("PyTorch, channels last, bfloat16", "step", *_LAST_BFLOAT16),
         _ours("float32", "step"),
-        _ours("bfloat16", "step", *_BFLOAT16),
+        _ours("bfloat16", "step", *BFLOAT16),
     ],
     "variants": [
         _ours("float32", "step"),
@@ -60,26 +60,26 @@ SUITES: dict[str, list[Figure]] = {
         _ours("float32, XLA", "step", "--xla", "on"),
         _ours("float32, 2 replicas", "step", "--replicas", "2"),
         _ours("float32, 2 replicas, XLA", "step", "--replicas", "2", "--xla", "on"),
-        _ours("bfloat16", "step", *_BFLOAT16),
-        _ours("bfloat16, unfused", "step", *_BFLOAT16, "--unfused"),
-        _ours("bfloat16, XLA", "step", *_BFLOAT16, "--xla", "on"),
-        _ours("bfloat16, 2 replicas", "step", *_BFLOAT16, "--replicas", "2"),
+        _ours("bfloat16", "step", *BFLOAT16),
+        _ours("bfloat16, unfused", "step", *BFLOAT16, "--unfused"),
+        _ours("bfloat16, XLA", "step", *BFLOAT16, "--xla", "on"),
+        _ours("bfloat16, 2 replicas", "step", *BFLOAT16, "--replicas", "2"),
     ],
     "peak": [
         _ours("matrix multiplication, float32", "peak"),
-        _ours("matrix multiplication, bfloat16", "peak", *_BFLOAT16),
+        _ours("matrix multiplication, bfloat16", "peak", *BFLOAT16),
     ],
     "inference": [
         _peer("PyTorch, NCHW float32 (official)", "inference"),
         _ours("float32", "inference"),
-        _ours("bfloat16", "inference", *_BFLOAT16),
+        _ours("bfloat16", "inference", *BFLOAT16),
     ],
     "epoch": [
         _peer("official, Breast's size", "epoch", "--name", "breast"),
         _ours("float32, Breast's size", "epoch", "--name", "breast"),
-        _ours("bfloat16, Breast's size", "epoch", "--name", "breast", *_BFLOAT16),
+        _ours("bfloat16, Breast's size", "epoch", "--name", "breast", *BFLOAT16),
         _peer("official, Derma's size", "epoch", "--name", "derma"),
-        _ours("bfloat16, Derma's size", "epoch", "--name", "derma", *_BFLOAT16),
+        _ours("bfloat16, Derma's size", "epoch", "--name", "derma", *BFLOAT16),
     ],
     "score": [
         _peer("official evaluator, ChestMNIST test", "score", "--name", "chest"),
