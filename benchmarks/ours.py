@@ -56,7 +56,7 @@ def step(options) -> dict:
     import tensorflow as tf
 
     from medmnist_tfds import train
-    from medmnist_tfds.models import normalization
+    from medmnist_tfds.models import plain
     from medmnist_tfds.train import networks
 
     memory.keep_freed()  # as the command line does
@@ -75,9 +75,9 @@ def step(options) -> dict:
     strategy = train.choose_strategy("mirrored" if options.replicas > 1 else "single")
     with strategy.scope():
         model = networks.compiled(variant, recipe)
-        if options.unfused:
-            plain = normalization.without_fused(networks.network(variant, recipe))
-            model = train.XLAModel.from_functional(plain)
+        if options.plain:
+            copy = plain.copy(networks.network(variant, recipe))
+            model = train.XLAModel.from_functional(copy)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             model.compile(
                 keras.optimizers.SGD(1e-3, 0.9), loss, jit_compile=options.xla == "on"
@@ -261,7 +261,6 @@ if __name__ == "__main__":
     parser.add_argument("--resolution", type=int, default=28)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--xla", default="off")
-    parser.add_argument("--unfused", action="store_true")
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--batch", type=int, default=128)

@@ -1,5 +1,6 @@
 """Networks as functions: from raw images to logits. Knows no dataset."""
 
+from medmnist_tfds.models.convolution import MatmulGradientConv2D
 from medmnist_tfds.models.normalization import FusedBatchNormalization
 from medmnist_tfds.models.resnet import resnet18, resnet50
 from medmnist_tfds.models.tflite import TFLiteClassifier, export_tflite
@@ -10,6 +11,7 @@ NETWORKS = {"resnet18": resnet18, "resnet50": resnet50}
 __all__ = [
     "NETWORKS",
     "FusedBatchNormalization",
+    "MatmulGradientConv2D",
     "TFLiteClassifier",
     "export_tflite",
     "load_torch_weights",

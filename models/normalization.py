@@ -61,19 +61,3 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             self.moving_mean.assign(mean * keep + batch_mean * (1 - keep))
             self.moving_variance.assign(variance * keep + batch_variance * (1 - keep))
         return outputs
-
-
-def without_fused(model: keras.Model) -> keras.Model:
-    """A copy of a functional model with Keras' own BatchNormalization.
-
-    What it saves can be loaded where this package is not installed.
-    """
-
-    def own(layer: keras.layers.Layer) -> keras.layers.Layer:
-        is_fused = isinstance(layer, FusedBatchNormalization)
-        kind = keras.layers.BatchNormalization if is_fused else type(layer)
-        return kind.from_config(layer.get_config())
-
-    copy = keras.models.clone_model(model, clone_function=own)
-    copy.set_weights(model.get_weights())
-    return copy

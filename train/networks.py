@@ -8,7 +8,7 @@ import pathlib
 import keras
 
 from medmnist_tfds import catalog, files, models
-from medmnist_tfds.models import normalization
+from medmnist_tfds.models import plain
 from medmnist_tfds.train import heads
 from medmnist_tfds.train import model as xla
 from medmnist_tfds.train import recipe as recipes
@@ -45,5 +45,5 @@ def save_best(
     for variable, value in zip(kept.variables, weights, strict=True):
         variable.assign(value)
     with files.replacing(path) as temporary:
-        normalization.without_fused(kept).save(temporary)
+        plain.copy(kept).save(temporary)
     return kept
