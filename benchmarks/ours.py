@@ -140,6 +140,7 @@ def inference(options) -> dict:
     from medmnist_tfds import train
     from medmnist_tfds.train import networks
 
+    memory.keep_freed()  # as the command line does
     recipe = train.Recipe(precision=options.precision)
     model = networks.network(catalog.variant("path"), recipe)
     forward = tf.function(lambda images: model(images, training=False))

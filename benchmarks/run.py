@@ -12,29 +12,29 @@ import json
 import os
 import pathlib
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 
+import psutil
 from rich import console as rich_console
 from rich import progress as rich_progress
-from rich import table as rich_table
 
-from benchmarks import data
+from benchmarks import data, tables
+from benchmarks.tables import Figure
 from medmnist_tfds import files
 
 HERE = pathlib.Path(__file__).parent
+RESULTS = HERE / "results"
 PEER = HERE.parent / ".venv-peer/bin/python"  # `make bench` builds it
-Figure = tuple[str, str, list[str]]  # name, "ours" or "peer", arguments
 
 
-def _ours(name: str, *arguments: str) -> Figure:
-    return name, "ours", list(arguments)
+def _ours(name: str, *arguments: str, target: str = "") -> Figure:
+    return Figure(name, "ours", list(arguments), target)
 
 
-def _peer(name: str, *arguments: str) -> Figure:
-    return name, "peer", list(arguments)
+def _peer(name: str, *arguments: str, is_base: bool = False) -> Figure:
+    return Figure(name, "peer", list(arguments), is_base=is_base)
 
 
 BFLOAT16 = ("--precision", "mixed_bfloat16")
@@ -45,14 +45,14 @@ SUITES: dict[str, list[Figure]] = {
     "pipeline": [
         _peer("official DataLoader, 0 workers", "pipeline", "--workers", "0"),
         _peer("official DataLoader, 2 workers", "pipeline", "--workers", "2"),
-        _ours("pipeline, shuffled", "pipeline"),
+        _ours("pipeline, shuffled", "pipeline", target="30x the best peer"),
     ],
     "step": [
         _peer("PyTorch, NCHW float32 (official)", "step"),
         _peer("PyTorch, channels last", "step", *_LAST),
         _peer("PyTorch, channels last, bfloat16", "step", *_LAST_BFLOAT16),
-        _ours("float32", "step"),
-        _ours("bfloat16", "step", *BFLOAT16),
+        _ours("float32", "step", target="1.25x"),
+        _ours("bfloat16", "step", *BFLOAT16, target="2.0x, 1.0x the best peer"),
     ],
     "variants": [
         _ours("float32", "step"),
@@ -71,40 +71,54 @@ SUITES: dict[str, list[Figure]] = {
     ],
     "inference": [
         _peer("PyTorch, NCHW float32 (official)", "inference"),
-        _ours("float32", "inference"),
+        _ours("float32", "inference", target="1.5x"),
         _ours("bfloat16", "inference", *BFLOAT16),
     ],
     "epoch": [
         _peer("official, Breast's size", "epoch", "--name", "breast"),
         _ours("float32, Breast's size", "epoch", "--name", "breast"),
-        _ours("bfloat16, Breast's size", "epoch", "--name", "breast", *BFLOAT16),
-        _peer("official, Derma's size", "epoch", "--name", "derma"),
-        _ours("bfloat16, Derma's size", "epoch", "--name", "derma", *BFLOAT16),
+        _ours(
+            *("bfloat16, Breast's size", "epoch", "--name", "breast", *BFLOAT16),
+            target="2.0x, at most 10 % outside",
+        ),
+        _peer("official, Derma's size", "epoch", "--name", "derma", is_base=True),
+        _ours(
+            *("bfloat16, Derma's size", "epoch", "--name", "derma", *BFLOAT16),
+            target="2.0x, at most 10 % outside",
+        ),
     ],
     "score": [
         _peer("official evaluator, ChestMNIST test", "score", "--name", "chest"),
-        _ours("ours, ChestMNIST test", "score", "--name", "chest"),
-        _peer("official evaluator, PathMNIST train", "score", "--name", "path"),
-        _ours("ours, PathMNIST train", "score", "--name", "path"),
+        _ours("ours, ChestMNIST test", "score", "--name", "chest", target="2x"),
+        _peer(
+            *("official evaluator, PathMNIST train", "score", "--name", "path"),
+            is_base=True,
+        ),
+        _ours("ours, PathMNIST train", "score", "--name", "path", target="2x"),
     ],
     "prepare": [
         _ours("plain TFDS generator", "prepare", "--plain"),
-        _ours("medmnist/path", "prepare"),
+        _ours("medmnist/path", "prepare", target="3x"),
     ],
     "import": [
         _ours("tensorflow_datasets", "start", "--code", "import tensorflow_datasets"),
-        _ours("medmnist_tfds", "start", "--code", "import medmnist_tfds"),
+        _ours(
+            *("medmnist_tfds", "start", "--code", "import medmnist_tfds"),
+            target="0.3 s more",
+        ),
         _ours(
             "medmnist-tfds --help",
             "start",
             "--code",
             "import sys; sys.argv = ['medmnist-tfds', '--help']; "
             "from medmnist_tfds import cli; cli.main()",
+            target="1 s",
         ),
     ],
 }
+_OURS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "medmnist-tfds")
+_PEERS = ("torch", "medmnist")
 _WARM = {"epoch": 0}  # rounds that do not count; these processes warm up by themselves
-_NEW_BASE = ("official, ", "official evaluator, ")  # a pair's own base
 
 
 def _write_data(folder: pathlib.Path, suite: str) -> None:
@@ -123,10 +137,9 @@ def _write_data(folder: pathlib.Path, suite: str) -> None:
 
 def once(figure: Figure, folder: pathlib.Path) -> dict:
     """What one process measures."""
-    _, side, arguments = figure
-    what, *options = arguments
+    what, *options = figure.arguments
     program = [sys.executable, "-m", "benchmarks.ours"]
-    if side == "peer":
+    if figure.side == "peer":
         program = [str(PEER), str(HERE / "peer.py")]
     done = subprocess.run(
         [*program, what, str(folder), *options],
@@ -144,7 +157,7 @@ def measure(suite: str, *, repeats: int, console: rich_console.Console) -> dict:
     """Runs a suite's programs in turn, with a round before those that count."""
     warm = _WARM.get(suite, 1)
     figures = SUITES[suite]
-    found: dict[str, list[dict]] = {name: [] for name, _, _ in figures}
+    found: dict[str, list[dict]] = {figure.name: [] for figure in figures}
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _write_data(folder, suite)
@@ -154,77 +167,70 @@ def measure(suite: str, *, repeats: int, console: rich_console.Console) -> dict:
             for figure in figures:
                 result = once(figure, folder)
                 if turn >= warm:
-                    found[figure[0]].append(result)
+                    found[figure.name].append(result)
                 bar.advance(task)
     return found
 
 
-def _rate(results: list[dict]) -> tuple[str, list[float], bool]:
-    """The unit, the values, and whether more is better."""
-    key = next(iter(results[0]))
-    return key.replace("_per_", "/"), [one[key] for one in results], "_per_" in key
-
-
-def show(suite: str, found: dict[str, list[dict]]) -> rich_table.Table:
-    """Median and range of each figure, and its ratio to the base, turn by turn."""
-    unit = _rate(next(iter(found.values())))[0]
-    table = rich_table.Table(
-        suite, unit, "min - max", "ratio, faster is more", "min - max"
-    )
-    base = None
-    for name, results in found.items():
-        _, values, is_rate = _rate(results)
-        if base is None or name.startswith(_NEW_BASE):
-            base = values
-        pairs = zip(values, base, strict=True)
-        ratios = [a / b if is_rate else b / a for a, b in pairs]
-        digits = ",.0f" if is_rate else ".3f"
-        table.add_row(
-            name,
-            format(statistics.median(values), digits),
-            f"{min(values):{digits}} - {max(values):{digits}}",
-            f"{statistics.median(ratios):.2f}x",
-            f"{min(ratios):.2f} - {max(ratios):.2f}",
-        )
-        for key in sorted(set(results[0]) - {next(iter(results[0]))}):
-            median = statistics.median(one[key] for one in results)
-            table.add_row(f"  {key.replace('_', ' ')}", f"{median:,.4g}")
-    return table
-
-
-def about() -> dict:
+def about(*, rounds: int) -> dict:
     """Machine, versions and command, for the files of results."""
-    names = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "medmnist-tfds")
     return {
         "date": datetime.date.today().isoformat(),
         "command": " ".join(sys.orig_argv[1:]),
+        "rounds": rounds,
         "platform": platform.platform(),
+        "cpu": _cpu(),
         "cpus": os.cpu_count(),
+        "memory_gib": psutil.virtual_memory().total / 2**30,
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in names},
+        "packages": {name: importlib.metadata.version(name) for name in _OURS},
+        "peer_packages": _peer_versions(),
     }
+
+
+def _cpu() -> str:
+    """The processor's name, with what it has for bfloat16."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    known = dict(line.split(":", 1) for line in lines if ":" in line)
+    known = {key.strip(): value.strip() for key, value in known.items()}
+    units = {"avx512_bf16", "amx_bf16"} & set(known.get("flags", "").split())
+    return " ".join([known.get("model name", "a processor"), *sorted(units)])
+
+
+def _peer_versions() -> dict[str, str]:
+    if not PEER.exists():
+        return {}
+    code = (
+        "import importlib.metadata as m, json; "
+        f"print(json.dumps({{n: m.version(n) for n in {_PEERS}}}))"
+    )
+    done = subprocess.run([PEER, "-c", code], check=True, capture_output=True)
+    return json.loads(done.stdout)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", help=", ".join(SUITES))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=pathlib.Path, default=HERE / "results")
     options = parser.parse_args()
     console = rich_console.Console()
     for suite in options.what or SUITES:
         if suite not in SUITES:
             parser.error(f"there is no suite {suite!r}, but {', '.join(SUITES)}")
-        needs_peer = any(side == "peer" for _, side, _ in SUITES[suite])
+        needs_peer = any(figure.side == "peer" for figure in SUITES[suite])
         if needs_peer and not PEER.exists():
             raise SystemExit(
                 f"{PEER} is not there. Expected PyTorch: run `make bench`."
             )
         found = measure(suite, repeats=options.repeats, console=console)
-        console.print(show(suite, found))
-        content = {"about": about(), "figures": found}
-        with files.replacing(options.out / f"{suite}.json") as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n")
+        rows = tables.rows(SUITES[suite], found)
+        console.print(tables.terminal(suite, rows))
+        content = {"about": about(rounds=options.repeats), "rows": rows}
+        files.write_json(RESULTS / f"{suite}.json", content | {"figures": found})
+    tables.update(HERE / "README.md", RESULTS, list(SUITES))
 
 
 if __name__ == "__main__":

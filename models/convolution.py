@@ -6,8 +6,6 @@ changes what is saved: the weights and the configuration are those of
 `keras.layers.Conv2D`.
 """
 
-import functools
-
 import keras
 import tensorflow as tf
 
@@ -32,18 +30,19 @@ class MatmulGradientConv2D(keras.layers.Conv2D):
         return self.activation(outputs)
 
     def _is_faster(self, input_shape) -> bool:
+        (size, width), (stride, across) = self.kernel_size, self.strides
+        options = self.data_format, self.groups, *self.dilation_rate
+        is_plain = options == ("channels_last", 1, 1, 1)
+        is_square = size == width and stride == across
+        is_even = self.padding == "valid" or 1 in (size, stride)  # else pads one side
+        if not (is_plain and is_square and is_even):
+            return False
         if self.compute_dtype != "bfloat16" or _has_accelerator():
             return False
-        is_square = len({*self.kernel_size}) == len({*self.strides}) == 1
-        is_plain = self.data_format == "channels_last" and self.groups == 1
-        is_dense = {*self.dilation_rate} == {1}
-        is_even = self.padding == "valid" or 1 in (self.kernel_size[0], self.strides[0])
-        height, width = self.compute_output_shape(input_shape)[1:3]
-        is_small = bool(height and width) and height * width <= _PIXELS
-        return is_square and is_plain and is_dense and is_even and is_small
+        rows, columns = self.compute_output_shape(input_shape)[1:3]
+        return None not in (rows, columns) and rows * columns <= _PIXELS
 
 
-@functools.cache
 def _has_accelerator() -> bool:
     kinds = {device.device_type for device in tf.config.list_logical_devices()}
     return bool(kinds & {"GPU", "TPU"})
