@@ -30,6 +30,7 @@ lint: .venv/installed-test
 bench: .venv/installed .venv-peer/installed
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.tables
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \

@@ -11,7 +11,7 @@ from matplotlib import ticker
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-from benchmarks import data, run, tables
+from benchmarks import data, run, suites, tables
 from medmnist_tfds import files
 
 BATCHES = (32, 64, 128, 256, 512, 1024)
@@ -25,7 +25,7 @@ def measure(console: rich_console.Console) -> dict[str, list[tuple[str, int, flo
     found = {"batch": [], "epoch": [], "memory": [], "resolution": []}
 
     def ours(what, folder, *options):
-        return run.once(tables.Figure("", "ours", [what, *map(str, options)]), folder)
+        return run.once(suites.Figure("", "ours", (what, *map(str, options))), folder)
 
     points = 2 * len(BATCHES) + len(EPOCH_SIZES) + len(SIZES) + len(RESOLUTIONS)
     with tempfile.TemporaryDirectory() as name:
@@ -33,7 +33,7 @@ def measure(console: rich_console.Console) -> dict[str, list[tuple[str, int, flo
         with rich_progress.Progress(console=console) as bar:
             task = bar.add_task("growth", total=points)
             data.write(folder, "path", train=20_000, val=100, test=100)
-            for line, precision in (("float32", ()), ("bfloat16", run.BFLOAT16)):
+            for line, precision in (("float32", ()), ("bfloat16", suites.BFLOAT16)):
                 for batch in BATCHES:
                     options = ("--batch", batch, "--steps", max(2, 512 // batch))
                     rate = ours("step", folder, *precision, *options)
@@ -42,7 +42,7 @@ def measure(console: rich_console.Console) -> dict[str, list[tuple[str, int, flo
                     bar.advance(task)
             for size in EPOCH_SIZES:
                 data.write(folder, "path", train=size, val=1_000, test=100)
-                result = ours("epoch", folder, *run.BFLOAT16)
+                result = ours("epoch", folder, *suites.BFLOAT16)
                 found["epoch"].append(("bfloat16", size, result["seconds"]))
                 bar.advance(task)
             for panel, numbers in (("memory", SIZES), ("resolution", RESOLUTIONS)):
@@ -86,7 +86,7 @@ def draw(found: dict, path: pathlib.Path) -> None:
 def main() -> None:
     found = measure(rich_console.Console())
     content = {"about": run.about(rounds=1), "points": found}
-    files.write_json(run.RESULTS / "growth.json", content)
+    files.write_json(tables.RESULTS / "growth.json", content)
     draw(found, run.HERE / "growth.png")
     for panel, points in found.items():
         for line, x, y in points:

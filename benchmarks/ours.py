@@ -75,7 +75,7 @@ def step(options) -> dict:
     strategy = train.choose_strategy("mirrored" if options.replicas > 1 else "single")
     with strategy.scope():
         model = networks.compiled(variant, recipe)
-        if options.plain:
+        if options.keras_layers:
             copy = plain.copy(networks.network(variant, recipe))
             model = train.XLAModel.from_functional(copy)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -227,7 +227,7 @@ def prepare(options) -> dict:
     archive._verify = lambda *_: None  # random bytes have no official MD5
     os.environ["MEDMNIST_ROOT"] = options.folder
     with tempfile.TemporaryDirectory() as data_dir:
-        if options.plain:
+        if options.plain_generator:
             source = pathlib.Path(options.folder, "pathmnist.npz")
             builder = plain_builder.PlainBuilder(source=source, data_dir=data_dir)
         else:
@@ -253,7 +253,7 @@ def start(options) -> dict:
     return {"seconds": time.perf_counter() - start}
 
 
-if __name__ == "__main__":
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what")
     parser.add_argument("folder")
@@ -262,11 +262,16 @@ if __name__ == "__main__":
     parser.add_argument("--resolution", type=int, default=28)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--xla", default="off")
-    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--keras-layers", action="store_true")
+    parser.add_argument("--plain-generator", action="store_true")
     parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--examples", type=int, default=1_000)
     parser.add_argument("--code", default="pass")
-    chosen = parser.parse_args()
+    return parser
+
+
+if __name__ == "__main__":
+    chosen = _parser().parse_args()
     print(json.dumps(globals()[chosen.what](chosen)))

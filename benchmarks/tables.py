@@ -1,28 +1,19 @@
 """From what the programs measured to tables: on the terminal, and in README.md.
 
-Never measures. A ratio is of two programs in the same round; what is shown is the
-median of the rounds, and their range. More is faster.
+`python -m benchmarks.tables` writes those of all results that are there into README.md.
+Never measures.
 """
 
 import pathlib
 import statistics
-from typing import NamedTuple
 
 from rich import table as rich_table
 
+from benchmarks import suites
 from medmnist_tfds import files
 
-
-class Figure(NamedTuple):
-    """A program that is measured, and what the measurement is to reach."""
-
-    name: str
-    side: str  # "ours" or "peer"
-    arguments: list[str]
-    target: str = ""
-    is_base: bool = False  # the figures after it are held against it
-
-
+HERE = pathlib.Path(__file__).parent
+RESULTS = HERE / "results"
 _UNITS = {
     "images_per_second": "images/s",
     "examples_per_second": "examples/s",
@@ -38,23 +29,29 @@ _NOTES = {
 }
 
 
-def rows(figures: list[Figure], found: dict[str, list[dict]]) -> list[dict]:
-    """Of each figure its median and range, and ratios to the base and the best peer."""
-    made, base, peers = [], None, []
+def rows(figures: list[suites.Figure], found: dict[str, list[dict]]) -> list[dict]:
+    """Of each figure its median and range, and its ratios, round by round.
+
+    A ratio above 1 is faster than the base, which itself has none.
+    """
+    made, base, peers = [], None, {}
     for figure in figures:
         results = found[figure.name]
         key = next(iter(results[0]))
         values = [one[key] for one in results]
         rates = values if "_per_" in key else [1 / value for value in values]
-        if base is None or figure.is_base:
-            base, peers = rates, []
-        if figure.side == "peer":
-            peers.append(rates)
         row = {"name": figure.name, "side": figure.side, "unit": _UNITS[key]}
-        row |= _spread(values) | {"target": figure.target, "ratio": _ratio(rates, base)}
-        if figure.side == "ours" and len(peers) > 1:
-            best = max(peers, key=statistics.median)
-            row["ratio_to_best_peer"] = _ratio(rates, best)
+        row |= _spread(values)
+        if base is None or figure.is_base:
+            base, peers = rates, {}
+        else:
+            row |= {"ratio": _ratio(rates, base), "target": figure.target}
+        if figure.side == "peer":
+            peers[figure.name] = rates
+        if figure.best_target:
+            best = max(peers, key=lambda name: statistics.median(peers[name]))
+            row |= {"best_peer": best, "best_target": figure.best_target}
+            row["ratio_to_best_peer"] = _ratio(rates, peers[best])
         for extra in results[0].keys() & _NOTES:
             row[extra] = statistics.median(one[extra] for one in results)
         made.append(row)
@@ -70,18 +67,31 @@ def _ratio(rates: list[float], others: list[float]) -> dict[str, float]:
     return _spread([one / other for one, other in zip(rates, others, strict=True)])
 
 
-_COLUMNS = ("", "median", "ratio", "to the best peer", "to reach")
+_COLUMNS = ("", "median (range)", "ratio", "to reach")
 
 
 def _cells(row: dict) -> list[str]:
     notes = [text.format(row[k] * by) for k, (by, text) in _NOTES.items() if k in row]
-    name = f"{row['name']} ({', '.join(notes)})" if notes else row["name"]
-    median = f"{row['median']:{',.0f' if row['median'] >= 100 else '.3g'}}"
-    ratios = [
-        f"{one['median']:.2f} ({one['min']:.2f} - {one['max']:.2f})" if one else ""
-        for one in (row["ratio"], row.get("ratio_to_best_peer"))
+    ratios, targets = [], []
+    if "ratio" in row:
+        ratios.append(_span(row["ratio"], ".2f"))
+        targets.append(row["target"])
+    if "best_peer" in row:
+        ratios.append(
+            f"{_span(row['ratio_to_best_peer'], '.2f')} of {row['best_peer']}"
+        )
+        targets.append(f"{row['best_target']} of the best peer")
+    return [
+        f"{row['name']} ({', '.join(notes)})" if notes else row["name"],
+        f"{_span(row, ',.0f' if row['median'] >= 100 else '#.3g')} {row['unit']}",
+        "; ".join(ratios),
+        "; ".join(filter(None, targets)),
     ]
-    return [name, f"{median} {row['unit']}", *ratios, row["target"]]
+
+
+def _span(spread: dict, digits: str) -> str:
+    median, low, high = (format(spread[k], digits) for k in ("median", "min", "max"))
+    return f"{median} ({low} - {high})"
 
 
 def terminal(suite: str, made: list[dict]) -> rich_table.Table:
@@ -92,15 +102,13 @@ def terminal(suite: str, made: list[dict]) -> rich_table.Table:
 
 
 def markdown(contents: dict[str, dict]) -> str:
-    """The tables of all suites, and how they were made."""
-    lines = [_line("suite", *_COLUMNS), _line(*["---"] * 6)]
+    """The tables of some suites in one, and how they were made."""
+    lines = [_line("suite", *_COLUMNS), _line(*["---"] * 5)]
+    made: dict[str, list[str]] = {}
     for suite, content in contents.items():
         lines += [_line(f"`{suite}`", *_cells(row)) for row in content["rows"]]
-    made = {_made(content["about"]): [] for content in contents.values()}
-    for suite, content in contents.items():
-        made[_made(content["about"])].append(f"`{suite}`")
-    lines.append("")
-    lines += [f"- {', '.join(suites)}: {text}" for text, suites in made.items()]
+        made.setdefault(_made(content["about"]), []).append(f"`{suite}`")
+    lines += ["", *[f"- {', '.join(names)}: {text}" for text, names in made.items()]]
     return "\n".join(lines)
 
 
@@ -112,21 +120,38 @@ def _made(about: dict) -> str:
     packages = about["packages"] | about["peer_packages"]
     return (
         f"`python {about['command']}`, {about['rounds']} rounds, {about['date']}, "
-        f"{about['cpus']} cores of {about['cpu']}, {about['memory_gib']:.0f} GiB, "
+        f"{about['cpus']} CPUs of {about['cpu']}, {about['memory_gib']:.0f} GiB, "
         f"Python {about['python']}, "
         f"{', '.join(f'{name} {version}' for name, version in packages.items())}"
     )
 
 
-_START, _END = "<!-- written by benchmarks.run -->\n", "\n<!-- until here -->\n"
+_START, _END = "<!-- written by benchmarks.tables -->", "<!-- until here -->"
 
 
-def update(readme: pathlib.Path, folder: pathlib.Path, suites: list[str]) -> None:
-    """Puts the tables of all results that are there where the file has its marks."""
-    contents = {suite: files.read_json(folder / f"{suite}.json") for suite in suites}
-    text = markdown({suite: found for suite, found in contents.items() if found})
-    before, rest = readme.read_text(encoding="utf-8").split(_START)
+def update(readme: pathlib.Path, results: pathlib.Path) -> None:
+    """Puts the tables of all results that are there where the file has its marks.
+
+    Raises:
+      ValueError: the file has not each mark once, or there are no results.
+    """
+    contents = {
+        name: files.read_json(results / f"{name}.json") for name in suites.SUITES
+    }
+    contents = {name: found for name, found in contents.items() if "rows" in found}
+    text = readme.read_text(encoding="utf-8")
+    if text.count(_START) != 1 or text.count(_END) != 1 or not contents:
+        raise ValueError(
+            f"{readme} has {text.count(_START)} {_START}, {text.count(_END)} {_END}; "
+            f"{results} has results of {len(contents)} suites. Expected each mark "
+            "once, and some results. Run `python -m benchmarks.run` first."
+        )
+    before, rest = text.split(_START)
     after = rest.split(_END)[1]
     with files.replacing(readme) as temporary:
-        written = f"{before}{_START}{text}{_END}{after}"
+        written = f"{before}{_START}\n{markdown(contents)}\n{_END}{after}"
         temporary.write_text(written, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    update(HERE / "README.md", RESULTS)

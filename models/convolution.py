@@ -9,6 +9,8 @@ changes what is saved: the weights and the configuration are those of
 import keras
 import tensorflow as tf
 
+from medmnist_tfds import devices
+
 _PIXELS = 64  # of an output image, up to which matrix products were measured as faster
 
 
@@ -16,8 +18,9 @@ _PIXELS = 64  # of an output image, up to which matrix products were measured as
 class MatmulGradientConv2D(keras.layers.Conv2D):
     """Convolves (batch, h, w, channels); its kernel's gradient may be matrix products.
 
-    They are used in training in bfloat16 without a GPU or TPU, if the outputs are of at
-    most 64 pixels. Everything else is left to `keras.layers.Conv2D`.
+    They are used in training in bfloat16 without a GPU or TPU, if kernel and stride are
+    square and the outputs of at most 64 pixels. All else is left to Keras: groups,
+    dilation, channels first, and the padding "same" with a stride.
     """
 
     def call(self, inputs, training=None):
@@ -34,24 +37,23 @@ class MatmulGradientConv2D(keras.layers.Conv2D):
         options = self.data_format, self.groups, *self.dilation_rate
         is_plain = options == ("channels_last", 1, 1, 1)
         is_square = size == width and stride == across
-        is_even = self.padding == "valid" or 1 in (size, stride)  # else pads one side
-        if not (is_plain and is_square and is_even):
+        # "same" with a stride pads by the size of the image.
+        is_fixed = self.padding == "valid" or 1 in (size, stride)
+        if not (is_plain and is_square and is_fixed):
             return False
-        if self.compute_dtype != "bfloat16" or _has_accelerator():
+        if self.compute_dtype != "bfloat16" or devices.has_accelerator():
             return False
         rows, columns = self.compute_output_shape(input_shape)[1:3]
         return None not in (rows, columns) and rows * columns <= _PIXELS
 
 
-def _has_accelerator() -> bool:
-    kinds = {device.device_type for device in tf.config.list_logical_devices()}
-    return bool(kinds & {"GPU", "TPU"})
-
-
 def _convolve(images, kernel, stride: int, padding: str):
     @tf.custom_gradient
     def convolve(images, kernel):
+        outputs = tf.nn.conv2d(images, kernel, stride, padding)
+
         def gradients(upstream):
+            upstream = tf.ensure_shape(upstream, outputs.shape)
             to_images = tf.nn.conv2d_transpose(
                 upstream, kernel, tf.shape(images), stride, padding
             )
@@ -60,7 +62,7 @@ def _convolve(images, kernel, stride: int, padding: str):
             )
             return to_images, to_kernel
 
-        return tf.nn.conv2d(images, kernel, stride, padding), gradients
+        return outputs, gradients
 
     return convolve(images, kernel)
 

@@ -1,7 +1,11 @@
-"""Models of Keras' own layers only, which load where this package is not installed."""
+"""Models of Keras' own layers only, which load where this package is not installed.
+
+Never changes a weight.
+"""
 
 import keras
 
+from medmnist_tfds import lane
 from medmnist_tfds.models import convolution, normalization
 
 _KERAS = {
@@ -11,11 +15,11 @@ _KERAS = {
 
 
 def copy(model: keras.Model) -> keras.Model:
-    """A copy of a functional model with Keras' own layers in place of ours."""
+    """A copy of a functional model, nested ones too, with Keras' layers for ours."""
 
     def own(layer: keras.layers.Layer) -> keras.layers.Layer:
         return _KERAS.get(type(layer), type(layer)).from_config(layer.get_config())
 
-    plain = keras.models.clone_model(model, clone_function=own)
+    plain = lane.clone(model, own)
     plain.set_weights(model.get_weights())
     return plain

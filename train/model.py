@@ -9,7 +9,7 @@ applying gradients stays outside. Never changes what a step computes.
 import keras
 import tensorflow as tf
 
-from medmnist_tfds import lane
+from medmnist_tfds import devices, lane
 from medmnist_tfds.train import strategy as strategies
 
 
@@ -37,7 +37,7 @@ class XLAModel(keras.Model):
         super().compile(*arguments, jit_compile=False, **options)
         self._jit_wish = jit_compile
         self.uses_xla = (
-            _has_accelerator() if jit_compile == "auto" else bool(jit_compile)
+            devices.has_accelerator() if jit_compile == "auto" else bool(jit_compile)
         )
         # On a TPU everything is compiled anyway, and must not be compiled twice.
         is_tpu = isinstance(self.distribute_strategy, tf.distribute.TPUStrategy)
@@ -124,8 +124,3 @@ class XLAModel(keras.Model):
             (x, y, sample_weight),
             tf.ones(()),
         )(stage="hlo")
-
-
-def _has_accelerator() -> bool:
-    kinds = {device.device_type for device in tf.config.list_logical_devices()}
-    return bool(kinds & {"GPU", "TPU"})

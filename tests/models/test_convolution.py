@@ -1,11 +1,16 @@
 """MatmulGradientConv2D is Keras' Conv2D, with another way to its kernel's gradient."""
 
+import json
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from medmnist_tfds import lane
+from medmnist_tfds import devices, lane
 from medmnist_tfds.models import MatmulGradientConv2D, convolution, plain, resnet18
 
 
@@ -35,16 +40,16 @@ def layer(kind=MatmulGradientConv2D, *, side=4, **options):
     return made
 
 
-def outputs_and_gradients(convolve, x, **options) -> list[np.ndarray]:
+def outputs_and_gradients(convolve, x, *, xla=False, **options) -> list[np.ndarray]:
     """Outputs, and gradients of images, kernel and bias, all as float32."""
     variables = [lane.held(variable) for variable in convolve.trainable_variables]
 
-    @tf.function
+    @tf.function(jit_compile=xla)
     def run(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = convolve(x, **options)
-            weights = np.random.default_rng(2).normal(size=y.shape)
+            weights = np.random.default_rng(2).integers(-9, 9, size=y.shape)
             loss = tf.reduce_sum(tf.cast(y, tf.float32) * weights.astype("float32"))
         return [y, *tape.gradient(loss, [x, *variables])]
 
@@ -75,14 +80,14 @@ def test_outputs_and_gradients_are_those_of_keras(
 
 
 def test_the_gradient_is_as_exact_as_that_of_keras(products):
-    """Both against float32, of the same numbers rounded to bfloat16."""
+    """Both against float32, of the same numbers, which bfloat16 holds exactly."""
     kinds = {"ours": MatmulGradientConv2D, "keras": keras.layers.Conv2D}
     layers = {name: layer(kind, kernel_size=3) for name, kind in kinds.items()}
     exact = layer(keras.layers.Conv2D, kernel_size=3, dtype="float32")
     rounded = tf.cast(tf.cast(exact.get_weights()[0], "bfloat16"), "float32")
     for made in [exact, *layers.values()]:
         made.set_weights([rounded, np.zeros(7)])
-    gradient = outputs_and_gradients(exact, images(4, dtype="float32"))[2]
+    gradient = outputs_and_gradients(exact, tf.cast(images(4), "float32"))[2]
     error = {}
     for name, made in layers.items():
         ours = {"training": True} if name == "ours" else {}
@@ -115,7 +120,7 @@ def test_the_rest_is_left_to_keras(monkeypatch, options):
 def test_inference_and_accelerators_are_left_to_keras(products, monkeypatch):
     convolve = layer(kernel_size=3)
     outputs_and_gradients(convolve, images(4), training=False)
-    monkeypatch.setattr(convolution, "_has_accelerator", lambda: True)
+    monkeypatch.setattr(devices, "has_accelerator", lambda: True)
     outputs_and_gradients(convolve, images(4), training=True)
     assert not products
 
@@ -128,22 +133,11 @@ def test_the_sizes_of_images_may_be_unknown(products):
 
 
 def test_xla_computes_the_same(products):
-    convolve = layer(kernel_size=3, padding="same")
-    compiled = tf.function(
-        lambda x: outputs_and_gradients_of(convolve, x), jit_compile=True
-    )
-    found = [tf.cast(value, tf.float32).numpy() for value in compiled(images(4))]
-    expected = outputs_and_gradients_of(convolve, images(4))
-    near(found, [tf.cast(value, tf.float32).numpy() for value in expected])
+    ours = layer(kernel_size=3, padding="same")
+    keras_own = layer(keras.layers.Conv2D, kernel_size=3, padding="same")
+    expected = outputs_and_gradients(keras_own, images(4))
+    near(outputs_and_gradients(ours, images(4), xla=True, training=True), expected)
     assert products
-
-
-def outputs_and_gradients_of(convolve, x):
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = convolve(x, training=True)
-        loss = tf.reduce_sum(tf.cast(y, tf.float32) ** 2)
-    return [y, *tape.gradient(loss, [x, lane.held(convolve.kernel)])]
 
 
 def test_resnet_uses_it_where_images_are_small(products):
@@ -162,13 +156,81 @@ def test_resnet_uses_it_where_images_are_small(products):
     assert {shape[-1] for shape in products} == {256, 512}
 
 
-def test_a_plain_copy_has_keras_layers_only(tmp_path):
-    model = resnet18(9)
+def test_a_plain_copy_has_keras_layers_only():
+    inputs = keras.Input((28, 28, 3))
+    model = keras.Model(inputs, resnet18(9)(inputs))
     copy = plain.copy(model)
-    assert {type(each).__module__.split(".")[0] for each in copy.layers} == {"keras"}
+    for model_layer in [*copy.layers, *copy.layers[-1].layers]:
+        assert type(model_layer).__module__.startswith("keras")
     x = np.random.default_rng(0).integers(256, size=(2, 28, 28, 3))
     near([copy(x)], [model(x)], 1e-5)
-    assert copy.get_config()["layers"][0] == model.get_config()["layers"][0]
+
+
+def test_a_model_is_the_same_after_saving_and_loading(tmp_path, products):
+    inputs = keras.Input((4, 5, 6))
+    model = keras.Model(inputs, layer(kernel_size=3, name="conv")(inputs))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    near(
+        outputs_and_gradients(loaded, images(4), training=True),
+        outputs_and_gradients(model, images(4), training=True),
+        0,
+    )
+    assert type(loaded.get_layer("conv")) is MatmulGradientConv2D
+    assert len(products) == 2
+
+
+REPLICAS = """
+import json
+import numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+from medmnist_tfds import train
+from medmnist_tfds.models import MatmulGradientConv2D, convolution
+
+used, real = [], convolution._kernel_gradient
+convolution._kernel_gradient = lambda *given: used.append(1) or real(*given)
+keras.mixed_precision.set_global_policy("mixed_bfloat16")
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+images = np.random.default_rng(0).normal(1, 2, (16, 4, 4, 3)).astype("float32")
+result = []
+for kind in (MatmulGradientConv2D, keras.layers.Conv2D):
+    for xla in (False, True):
+        keras.utils.set_random_seed(0)
+        with strategy.scope():
+            x = keras.Input((4, 4, 3))
+            y = keras.layers.GlobalAveragePooling2D()(kind(8, 3, activation="relu")(x))
+            y = keras.layers.Dense(1, dtype="float32")(y)
+            model = train.XLAModel(x, y)
+            model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=xla)
+        model.fit(images, np.arange(16.0)[:, None], batch_size=8, epochs=3, verbose=0,
+                  shuffle=False)
+        result.append([w.tolist() for w in model.get_weights()])
+    result.append(len(used))
+print(json.dumps(result))
+"""
+
+
+def test_two_replicas_train_as_with_keras_own_layer():
+    done = subprocess.run(
+        [sys.executable, "-c", REPLICAS],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    ours, with_xla, used, plain_one, plain_xla, used_after = json.loads(
+        done.stdout.splitlines()[-1]
+    )
+    assert used and used_after == used
+    for found, expected in ((ours, plain_one), (with_xla, plain_xla)):
+        near(map_arrays(found), map_arrays(expected))
+
+
+def map_arrays(weights: list) -> list[np.ndarray]:
+    return [np.array(weight) for weight in weights]
 
 
 def test_the_configuration_is_that_of_keras():
