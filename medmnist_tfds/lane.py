@@ -123,7 +123,10 @@ def track_loss(model: keras.Model, loss: tf.Tensor, *, examples) -> None:
 
 def build(optimizer, variables) -> None:
     """Makes an optimizer's variables; those of Addons make them by themselves."""
-    if not getattr(optimizer, "built", False) and hasattr(optimizer, "build"):
+    if getattr(optimizer, "built", False) or not hasattr(optimizer, "build"):
+        return
+    # As Keras 2 does itself: made inside a step, several replicas cannot fill them.
+    with tf.init_scope() if IS_KERAS_2 else contextlib.nullcontext():
         optimizer.build(variables)
 
 

@@ -5,7 +5,6 @@ Never changes a weight.
 
 import keras
 
-from medmnist_tfds import lane
 from medmnist_tfds.models import convolution, normalization
 
 _KERAS = {
@@ -18,8 +17,10 @@ def copy(model: keras.Model) -> keras.Model:
     """A copy of a functional model, nested ones too, with Keras' layers for ours."""
 
     def own(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, keras.Model):
+            return copy(layer)
         return _KERAS.get(type(layer), type(layer)).from_config(layer.get_config())
 
-    plain = lane.clone(model, own)
+    plain = keras.models.clone_model(model, clone_function=own)
     plain.set_weights(model.get_weights())
     return plain
