@@ -84,7 +84,7 @@ def _kernel_gradient(images, upstream, shape, stride: int, padding: str):
     if stride > 1:
         images = tf.reshape(images, [-1, rows, stride, columns, stride, channels])
         images = tf.transpose(images, [2, 4, 0, 1, 3, 5])
-    else:
+    else:  # the same, without a copy
         images = images[None, None]
     upstream = tf.reshape(upstream, [-1, filters])
     products = []

@@ -1,17 +1,14 @@
 """MatmulGradientConv2D is Keras' Conv2D, with another way to its kernel's gradient."""
 
-import json
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import two_cpus
 
-from medmnist_tfds import devices, lane
+from medmnist_tfds import catalog, devices, lane, train
 from medmnist_tfds.models import MatmulGradientConv2D, convolution, plain, resnet18
+from medmnist_tfds.train import networks
 
 
 @pytest.fixture
@@ -57,7 +54,6 @@ def outputs_and_gradients(convolve, x, *, xla=False, **options) -> list[np.ndarr
 
 
 def near(ours, others, tolerance=2e-2):
-    assert len(ours) == len(others)
     for one, other in zip(ours, others, strict=True):
         np.testing.assert_allclose(one, other, atol=tolerance * np.abs(other).max())
 
@@ -141,12 +137,8 @@ def test_xla_computes_the_same(products):
 
 
 def test_resnet_uses_it_where_images_are_small(products):
-    policy = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        model = resnet18(9)
-    finally:
-        keras.mixed_precision.set_global_policy(policy)
+    recipe = train.Recipe(precision="mixed_bfloat16")
+    model = networks.network(catalog.variant("path"), recipe)
     x = tf.zeros((2, 28, 28, 3), tf.uint8)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(x, training=True) ** 2)
@@ -181,11 +173,6 @@ def test_a_model_is_the_same_after_saving_and_loading(tmp_path, products):
 
 
 REPLICAS = """
-import json
-import numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(
-    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from medmnist_tfds import train
 from medmnist_tfds.models import MatmulGradientConv2D, convolution
@@ -193,7 +180,6 @@ from medmnist_tfds.models import MatmulGradientConv2D, convolution
 used, real = [], convolution._kernel_gradient
 convolution._kernel_gradient = lambda *given: used.append(1) or real(*given)
 keras.mixed_precision.set_global_policy("mixed_bfloat16")
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 images = np.random.default_rng(0).normal(1, 2, (16, 4, 4, 3)).astype("float32")
 batches = tf.data.Dataset.from_tensor_slices((images, np.arange(16.0)[:, None]))
 batches = batches.batch(8, drop_remainder=True)
@@ -210,28 +196,14 @@ for kind in (MatmulGradientConv2D, keras.layers.Conv2D):
         model.fit(batches, epochs=3, verbose=0)
         result.append([w.tolist() for w in model.get_weights()])
     result.append(len(used))
-print(json.dumps(result))
 """
 
 
 def test_two_replicas_train_as_with_keras_own_layer():
-    done = subprocess.run(
-        [sys.executable, "-c", REPLICAS],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    ours, with_xla, used, plain_one, plain_xla, used_after = json.loads(
-        done.stdout.splitlines()[-1]
-    )
+    *ours, used, keras_own, keras_xla, used_after = two_cpus.result_of(REPLICAS)
     assert used and used_after == used
-    for found, expected in ((ours, plain_one), (with_xla, plain_xla)):
-        near(map_arrays(found), map_arrays(expected))
-
-
-def map_arrays(weights: list) -> list[np.ndarray]:
-    return [np.array(weight) for weight in weights]
+    for found, expected in zip(ours, (keras_own, keras_xla), strict=True):
+        near(map(np.array, found), map(np.array, expected))
 
 
 def test_the_configuration_is_that_of_keras():

@@ -1,14 +1,10 @@
 """FusedBatchNormalization is Keras' BatchNormalization, but for unbiased variances."""
 
-import json
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import two_cpus
 
 from medmnist_tfds import lane
 from medmnist_tfds.models import FusedBatchNormalization
@@ -214,16 +210,10 @@ def test_xla_computes_the_same(is_training):
 
 
 REPLICAS = """
-import json, sys
-import numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(
-    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from medmnist_tfds import lane
 from medmnist_tfds.models import FusedBatchNormalization
 
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 images = np.random.default_rng(0).normal(1, 2, (16, 4, 4, 3)).astype("float32")
 result = {}
 for kind in (FusedBatchNormalization, keras.layers.BatchNormalization):
@@ -241,19 +231,11 @@ for kind in (FusedBatchNormalization, keras.layers.BatchNormalization):
         "weights": [w.numpy().tolist() for w in model.trainable_weights],
         "means": [v.numpy().tolist() for v in values],
     }
-print(json.dumps(result))
 """
 
 
 def test_two_replicas_train_as_with_keras_own_layer():
-    done = subprocess.run(
-        [sys.executable, "-c", REPLICAS],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    result = json.loads(done.stdout.splitlines()[-1])
+    result = two_cpus.result_of(REPLICAS)
     fused, plain = result["FusedBatchNormalization"], result["BatchNormalization"]
     for one, other in zip(fused["weights"], plain["weights"], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
