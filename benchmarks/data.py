@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from medmnist_tfds import catalog
+from medmnist_tfds.data import catalog
 
 
 def write(folder: pathlib.Path, name: str, **sizes: int) -> pathlib.Path:

@@ -12,7 +12,7 @@ from rich import console as rich_console
 from rich import progress as rich_progress
 
 from benchmarks import data, run, suites, tables
-from medmnist_tfds import files
+from medmnist_tfds.process import files
 
 BATCHES = (32, 64, 128, 256, 512, 1024)
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)

@@ -19,12 +19,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from medmnist_tfds import catalog, memory, scoring
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import memory
+from medmnist_tfds.score import scoring
 
 
 def splits(folder: str, name: str) -> dict:
     """The splits of a file that `data.write` has made, in memory."""
-    from medmnist_tfds import pipeline
+    from medmnist_tfds.data import pipeline
 
     found, dataset = {}, catalog.DATASETS[name]
     path = pathlib.Path(folder) / catalog.variant(name).file.name
@@ -119,7 +121,7 @@ def peak(options) -> dict:
 
 def footprint(options) -> dict:
     """Peak of a process that draws an epoch's batches of so many images."""
-    from medmnist_tfds import pipeline
+    from medmnist_tfds.data import pipeline
 
     side, rng = options.resolution, np.random.default_rng(0)
     images = rng.integers(256, size=(options.examples, side, side, 3), dtype=np.uint8)
@@ -220,7 +222,7 @@ def prepare(options) -> dict:
     import tensorflow_datasets as tfds
 
     from benchmarks import plain_builder
-    from medmnist_tfds import archive
+    from medmnist_tfds.data import archive
 
     tf.constant(0)  # its import and start are not what is measured
     tfds.disable_progress_bar()

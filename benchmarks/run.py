@@ -21,7 +21,7 @@ from rich import console as rich_console
 from rich import progress as rich_progress
 
 from benchmarks import data, suites, tables
-from medmnist_tfds import files
+from medmnist_tfds.process import files
 
 HERE = tables.HERE
 PEER = HERE.parent / ".venv-peer/bin/python"  # `make bench` builds it

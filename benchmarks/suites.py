@@ -12,7 +12,7 @@ _BREAST, _CHEST = ("--name", "breast"), ("--name", "chest")
 _DERMA, _PATH = ("--name", "derma"), ("--name", "path")
 _HELP = (
     "import sys; sys.argv = ['medmnist-tfds', '--help']; "
-    "from medmnist_tfds import cli; cli.main()"
+    "from medmnist_tfds.commands import cli; cli.main()"
 )
 
 

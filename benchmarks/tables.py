@@ -10,7 +10,7 @@ import statistics
 from rich import table as rich_table
 
 from benchmarks import suites
-from medmnist_tfds import files
+from medmnist_tfds.process import files
 
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE / "results"

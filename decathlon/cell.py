@@ -12,9 +12,11 @@ import shutil
 
 import numpy as np
 
-from medmnist_tfds import catalog, errors, files, predictions, scoring
+from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import environment, exchange, supervisor
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.process import errors, files
+from medmnist_tfds.score import predictions, scoring
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

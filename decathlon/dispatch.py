@@ -12,8 +12,8 @@ import subprocess
 import sys
 from concurrent import futures
 
-from medmnist_tfds import errors
 from medmnist_tfds.decathlon import supervisor
+from medmnist_tfds.process import errors
 
 
 def run_cell(folder: str) -> None:

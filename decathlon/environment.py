@@ -20,8 +20,8 @@ import filelock
 import pooch
 from packaging import specifiers
 
-from medmnist_tfds import errors, files
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.process import errors, files
 
 _MINORS = range(14, 7, -1)  # of Python 3, newest first
 

@@ -8,7 +8,8 @@ import pathlib
 
 import numpy as np
 
-from medmnist_tfds import catalog, errors, files, pipeline
+from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.process import errors, files
 
 DATA, TASK = "data.npz", "task.json"
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from packaging import specifiers
 
-from medmnist_tfds import errors
+from medmnist_tfds.process import errors
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -12,8 +12,8 @@ from rich import live as rich_live
 from rich import table as rich_table
 from rich import text as rich_text
 
-from medmnist_tfds import terminal
 from medmnist_tfds.decathlon import cell as cells
+from medmnist_tfds.process import terminal
 
 _SIGNS = {
     "done": ("✓", "green"),

@@ -11,7 +11,8 @@ import sys
 import numpy as np
 from rich import console as rich_console
 
-from medmnist_tfds import catalog, errors, memory, quiet
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors, memory, quiet
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def main() -> None:
 
 def _splits(path: pathlib.Path, variant: catalog.Variant) -> dict:
     """The three `pipeline.Split`s; the test labels, which are not there, are zeros."""
-    from medmnist_tfds import pipeline
+    from medmnist_tfds.data import pipeline
 
     splits, dataset = {}, variant.dataset
     with np.load(path) as data:

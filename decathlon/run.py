@@ -17,7 +17,10 @@ from concurrent import futures
 import numpy as np
 from rich import console as rich_console
 
-from medmnist_tfds import builders, catalog, errors, files, pipeline
+from medmnist_tfds.data import builders, catalog, pipeline
+from medmnist_tfds.data.medmnist_phantom import (
+    medmnist_phantom_dataset_builder as phantom,
+)
 from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon import (
     dispatch,
@@ -27,7 +30,7 @@ from medmnist_tfds.decathlon import (
     supervisor,
 )
 from medmnist_tfds.decathlon import method as methods
-from medmnist_tfds.medmnist_phantom import medmnist_phantom_dataset_builder as phantom
+from medmnist_tfds.process import errors, files
 
 _STOP_SECONDS = 30
 

@@ -19,9 +19,9 @@ import time
 import filelock
 import psutil
 
-from medmnist_tfds import files
 from medmnist_tfds.decathlon import environment
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.process import files
 
 LOG, OWN_LOG = "log.txt", "supervisor.txt"
 ORDER, OUTCOME, STARTED = BOOKS = "command.json", "outcome.json", "started.json"

@@ -1,11 +1,32 @@
 """MedMNIST for TensorFlow: importing this package registers its TFDS builders.
 
-Never imports TensorFlow, reads files, downloads or prints.
+`from medmnist_tfds import catalog, pipeline, predictions, scoring` imports these
+modules wherever they lie. Never imports TensorFlow, reads files, downloads or prints.
 """
 
-from medmnist_tfds.medmnist import medmnist_dataset_builder as _medmnist  # noqa: F401
-from medmnist_tfds.medmnist_phantom import (
+import importlib
+
+from medmnist_tfds.data.medmnist import medmnist_dataset_builder as _medmnist  # noqa: F401
+from medmnist_tfds.data.medmnist_phantom import (
     medmnist_phantom_dataset_builder as _phantom,  # noqa: F401
 )
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "augment": "medmnist_tfds.train.augment",
+    "catalog": "medmnist_tfds.data.catalog",
+    "pipeline": "medmnist_tfds.data.pipeline",
+    "predictions": "medmnist_tfds.score.predictions",
+    "scoring": "medmnist_tfds.score.scoring",
+}
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(_PUBLIC[name])
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

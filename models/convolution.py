@@ -9,7 +9,7 @@ changes what is saved: the weights and the configuration are those of
 import keras
 import tensorflow as tf
 
-from medmnist_tfds import devices
+from medmnist_tfds.models import devices
 
 _PIXELS = 64  # of an output image, up to which matrix products were measured as faster
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmnist_tfds import lane
+from medmnist_tfds.models import compat
 
 QUANTIZE = ("none", "float16", "int8")
 
@@ -47,7 +47,7 @@ def export_tflite(
     if quantize == "int8":
         examples = _calibration(representative, shape=model.input_shape[1:])
     with tempfile.TemporaryDirectory() as folder:
-        lane.export_saved_model(_in_float32(model), folder)
+        compat.export_saved_model(_in_float32(model), folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if quantize != "none":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -93,7 +93,7 @@ def _in_float32(model: keras.Model) -> keras.Model:
         return layer.from_config(layer.get_config() | {"dtype": "float32"})
 
     plain = keras.Model(model.inputs, model.outputs)  # leaves out how it was compiled
-    copy = lane.clone(plain, in_float32)
+    copy = compat.clone(plain, in_float32)
     copy.set_weights(model.get_weights())
     return copy
 

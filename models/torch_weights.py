@@ -9,7 +9,7 @@ import re
 import keras
 import numpy as np
 
-from medmnist_tfds import lane
+from medmnist_tfds.models import compat
 
 # Keras name -> PyTorch name, for the tensors of a convolution, normalization or linear.
 _TENSORS = {
@@ -50,7 +50,7 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
         if not name.endswith("num_batches_tracked")  # a counter, no weight
     }
     wanted = {
-        _torch_name(lane.path(variable), tensors): variable
+        _torch_name(compat.path(variable), tensors): variable
         for variable in model.weights
     }
     missing, left = sorted(wanted.keys() - tensors), sorted(tensors.keys() - wanted)

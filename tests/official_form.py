@@ -15,7 +15,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from medmnist_tfds import archive, catalog, errors
+from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.process import errors
 
 # The user's own folders, before any test changes the environment.
 REAL_FOLDERS = (archive.root(), pathlib.Path("~/.medmnist").expanduser())
@@ -24,7 +25,8 @@ PAGE = b"<!DOCTYPE html><html><title>Please log in</title></html>"
 NAME = catalog.variant("breast").file.name
 FIND = """
 import dataclasses, sys
-from medmnist_tfds import archive, catalog, errors
+from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.process import errors
 variant = catalog.variant("breast")
 files = {28: catalog.File(url=sys.argv[1], md5=sys.argv[2])}
 release = dataclasses.replace(variant.release, files=files)

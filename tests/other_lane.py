@@ -1,4 +1,4 @@
-"""Trains a network a little, or predicts with its weights; run in either lane.
+"""Trains a network a little, or predicts with its weights; run in either compat.
 
 `other_lane.py train|predict NETWORK FOLDER`. Run by test_lanes.py.
 """

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from medmnist_tfds import lane
+from medmnist_tfds.models import compat
 
 HERE = pathlib.Path(__file__).parent
-OTHER = HERE.parent / (".venv" if lane.IS_KERAS_2 else ".venv-addons") / "bin/python"
+OTHER = HERE.parent / (".venv" if compat.IS_KERAS_2 else ".venv-addons") / "bin/python"
 
 
 def run(python: pathlib.Path | str, *arguments) -> None:

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from medmnist_tfds import lane
+from medmnist_tfds.models import compat
 
 README = pathlib.Path(__file__).parents[1] / "README.md"
 ALL = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
 # A method of one's own runs in the Decathlon's tests.
 SNIPPETS = [snippet for snippet in ALL if not snippet.startswith("# my_method/")]
-if not lane.IS_KERAS_2:
+if not compat.IS_KERAS_2:
     SNIPPETS = [code for code in SNIPPETS if "tensorflow_addons" not in code]
 
 

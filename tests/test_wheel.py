@@ -33,8 +33,8 @@ def test_only_the_package_itself_stands_in_site_packages(wheel):
     assert tops == {"medmnist_tfds"}
     for builder in ("medmnist", "medmnist_phantom"):
         for file in ("checksums.tsv", "CITATIONS.bib", "TAGS.txt", "README.md"):
-            assert f"medmnist_tfds/{builder}/{file}" in names
-    for file in ("catalog.json", "models/resnet.py", "train/run.py"):
+            assert f"medmnist_tfds/data/{builder}/{file}" in names
+    for file in ("data/catalog.json", "models/resnet.py", "train/run.py"):
         assert f"medmnist_tfds/{file}" in names
 
 

@@ -13,7 +13,7 @@ import keras
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-from medmnist_tfds import errors, files
+from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import checkpoint
 
 

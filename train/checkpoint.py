@@ -9,7 +9,8 @@ import pathlib
 import keras
 import numpy as np
 
-from medmnist_tfds import files, lane
+from medmnist_tfds.models import compat
+from medmnist_tfds.process import files
 
 
 def values(variables) -> list[np.ndarray]:
@@ -39,7 +40,7 @@ def save(path: pathlib.Path, arrays: dict) -> None:
 
 def restore(path: pathlib.Path, model: keras.Model) -> tuple[list[np.ndarray], dict]:
     """Sets the model and its optimizer; returns the best weights and `progress`."""
-    lane.build(model.optimizer, model.trainable_variables)
+    compat.build(model.optimizer, model.trainable_variables)
     with np.load(path, allow_pickle=False) as arrays:
         for group, variables in (
             ("model", model.variables),

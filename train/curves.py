@@ -8,7 +8,7 @@ import pathlib
 
 from matplotlib import figure, ticker
 
-from medmnist_tfds import files
+from medmnist_tfds.process import files
 
 
 def draw(history: pathlib.Path, path: pathlib.Path, *, title: str, best_epoch: int):

@@ -10,7 +10,7 @@ from importlib import metadata
 
 import tensorflow as tf
 
-from medmnist_tfds import errors, files
+from medmnist_tfds.process import errors, files
 
 _PACKAGES = (
     "medmnist-tfds",

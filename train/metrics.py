@@ -1,7 +1,7 @@
 """`TaskMetrics`: exact AUC and ACC of a whole split at the end of each epoch.
 
 Never averages over batches, and never knows a rule of scoring: that is
-`medmnist_tfds.scoring`.
+`medmnist_tfds.score.scoring`.
 """
 
 import keras
@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics as sklearn_metrics
 
-from medmnist_tfds import catalog, errors, pipeline, scoring
-from medmnist_tfds.train import heads
+from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.process import errors
+from medmnist_tfds.score import scoring
+from medmnist_tfds.train import losses
 
 
 class Scorer:
@@ -84,7 +86,7 @@ class Scorer:
         # float64 before any sum: a bfloat16 softmax adds up to 1 within 0.012 only.
         output = output.reshape(len(output), -1)[self._is_real].astype(np.float64)
         if self.from_logits:
-            return heads.probabilities(output, self.task)
+            return losses.probabilities(output, self.task)
         is_softmax = self.task is not catalog.Task.MULTILABEL and output.shape[1] > 1
         sums = output.sum(axis=1) if is_softmax else np.ones(1)
         if output.min() < 0 or output.max() > 1 or abs(sums - 1).max() > 0.01:

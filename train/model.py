@@ -9,7 +9,7 @@ applying gradients stays outside. Never changes what a step computes.
 import keras
 import tensorflow as tf
 
-from medmnist_tfds import devices, lane
+from medmnist_tfds.models import compat, devices
 from medmnist_tfds.train import strategy as strategies
 
 
@@ -53,23 +53,23 @@ class XLAModel(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        lane.build(self.optimizer, self.trainable_variables)
+        compat.build(self.optimizer, self.trainable_variables)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        lane.build(self.optimizer, self.trainable_variables)
+        compat.build(self.optimizer, self.trainable_variables)
         loss, y_pred, gradients, others = self._gradients(
-            lane.values(self.trainable_variables),
-            lane.values(self.non_trainable_variables),
+            compat.values(self.trainable_variables),
+            compat.values(self.non_trainable_variables),
             (x, y, sample_weight),
-            lane.loss_scale(self.optimizer),
+            compat.loss_scale(self.optimizer),
         )
-        lane.apply_gradients(self.optimizer, gradients, self.trainable_variables)
+        compat.apply_gradients(self.optimizer, gradients, self.trainable_variables)
         self._assign_mean_over_replicas(others)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # Keras has divided the loss by the replicas, since gradients are summed.
         examples = tf.shape(tf.nest.flatten(x)[0])[0]
-        lane.track_loss(self, loss * replicas, examples=examples)
+        compat.track_loss(self, loss * replicas, examples=examples)
         logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         if strategies.is_multi_worker(self.distribute_strategy):
             # Keras reduces logs over workers along axis 0, which a scalar lacks.
@@ -93,12 +93,12 @@ class XLAModel(keras.Model):
         variables = self.trainable_variables + self.non_trainable_variables
         with tf.GradientTape() as tape:
             tape.watch(trainable)
-            with lane.stateless(variables, trainable + others) as scope:
+            with compat.stateless(variables, trainable + others) as scope:
                 y_pred = self(x, training=True)
-                loss = lane.compute_loss(self, x, y, y_pred, sample_weight)
+                loss = compat.compute_loss(self, x, y, y_pred, sample_weight)
             scaled = loss * tf.cast(scale, loss.dtype)
         gradients = tape.gradient(scaled, trainable or self.trainable_variables)
-        others = lane.new_values(scope, self.non_trainable_variables)
+        others = compat.new_values(scope, self.non_trainable_variables)
         return loss, y_pred, gradients, others
 
     def _assign_mean_over_replicas(self, values: list[tf.Tensor]) -> None:
@@ -119,8 +119,8 @@ class XLAModel(keras.Model):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         lower = tf.function(self._pure_gradients, jit_compile=True, autograph=False)
         return lower.experimental_get_compiler_ir(
-            lane.values(self.trainable_variables),
-            lane.values(self.non_trainable_variables),
+            compat.values(self.trainable_variables),
+            compat.values(self.non_trainable_variables),
             (x, y, sample_weight),
             tf.ones(()),
         )(stage="hlo")

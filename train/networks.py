@@ -7,9 +7,11 @@ import pathlib
 
 import keras
 
-from medmnist_tfds import catalog, files, models
+from medmnist_tfds import models
+from medmnist_tfds.data import catalog
 from medmnist_tfds.models import plain
-from medmnist_tfds.train import heads
+from medmnist_tfds.process import files
+from medmnist_tfds.train import losses
 from medmnist_tfds.train import model as xla
 from medmnist_tfds.train import recipe as recipes
 
@@ -31,7 +33,7 @@ def compiled(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:
     is_on = {"auto": "auto", "on": True, "off": False}[recipe.xla]
     model.compile(
         keras.optimizers.SGD(recipe.learning_rate, recipe.momentum),
-        heads.loss(variant.dataset.task),
+        losses.loss(variant.dataset.task),
         jit_compile=False if recipe.deterministic else is_on,
     )
     return model

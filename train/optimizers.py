@@ -5,7 +5,8 @@ Never chooses one: a recipe's is SGD.
 
 import keras
 
-from medmnist_tfds import errors, lane
+from medmnist_tfds.models import compat
+from medmnist_tfds.process import errors
 
 NAMES = ("sgd", "sgdw", "lamb", "moving_average", "lookahead")
 
@@ -40,9 +41,9 @@ def optimizer(
     if name == "sgd":
         return keras.optimizers.SGD(learning_rate, momentum)
     if name == "lookahead":
-        wrapper = lane.need_addons("The optimizer lookahead").optimizers.Lookahead
-        return wrapper(lane.old_sgd(learning_rate, momentum))
-    addons = lane.addons()
+        wrapper = compat.need_addons("The optimizer lookahead").optimizers.Lookahead
+        return wrapper(compat.old_sgd(learning_rate, momentum))
+    addons = compat.addons()
     if name == "sgdw":
         if addons:
             decay = learning_rate * weight_decay
@@ -53,7 +54,7 @@ def optimizer(
             return addons.optimizers.LAMB(learning_rate, epsilon=1e-6)
         return keras.optimizers.Lamb(learning_rate, epsilon=1e-6)
     if addons:
-        sgd = lane.old_sgd(learning_rate, momentum)
+        sgd = compat.old_sgd(learning_rate, momentum)
         return addons.optimizers.MovingAverage(sgd, average_decay=average_decay)
     return keras.optimizers.SGD(
         learning_rate, momentum, use_ema=True, ema_momentum=average_decay

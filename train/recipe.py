@@ -7,7 +7,8 @@ import dataclasses
 import difflib
 import math
 
-from medmnist_tfds import errors, models
+from medmnist_tfds import models
+from medmnist_tfds.process import errors
 
 _CHOICES = {
     "model": tuple(models.NETWORKS),
@@ -62,6 +63,7 @@ class Recipe:
 
 
 PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
+RECIPES = {"paper": PAPER}
 
 
 def override(recipe: Recipe, settings: list[str]) -> Recipe:

@@ -12,16 +12,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from rich import console as rich_console
 
-from medmnist_tfds import (
-    builders,
-    catalog,
-    errors,
-    files,
-    pipeline,
-    predictions,
-    scoring,
-    terminal,
-)
+from medmnist_tfds.data import builders, catalog, pipeline
+from medmnist_tfds.process import errors, files, terminal
+from medmnist_tfds.score import predictions, scoring
 from medmnist_tfds.train import curves, folder, metrics, training
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train import strategy as strategies

@@ -8,7 +8,8 @@ import os
 
 import tensorflow as tf
 
-from medmnist_tfds import errors, lane
+from medmnist_tfds.models import compat
+from medmnist_tfds.process import errors
 
 NAMES = ("auto", "single", "mirrored", "multi-worker", "tpu")
 
@@ -63,7 +64,7 @@ def _mirrored():
 
 
 def _multi_worker():
-    if lane.IS_KERAS_2:
+    if compat.IS_KERAS_2:
         raise errors.MedMNISTError(
             "Strategy multi-worker was asked for in the Keras 2 lane, where only one "
             "machine's devices have been made to work. Expected Keras 3. Choose "

@@ -12,7 +12,8 @@ import keras
 import tensorflow as tf
 from rich import console as rich_console
 
-from medmnist_tfds import catalog, errors, pipeline, terminal
+from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.process import errors, terminal
 from medmnist_tfds.train import callbacks, metrics, networks
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train import strategy as strategies

@@ -5,7 +5,8 @@ Never resamples seeds: their spread is reported beside it.
 
 import numpy as np
 
-from medmnist_tfds import catalog, scoring
+from medmnist_tfds.data import catalog
+from medmnist_tfds.score import scoring
 
 RESAMPLES = 1000
 _BLOCK = 50  # resamples at once: (50, 22433) counts are 9 MB

@@ -12,8 +12,10 @@ import statistics
 
 import numpy as np
 
-from medmnist_tfds import archive, catalog, errors, files, predictions, scoring
+from medmnist_tfds.data import archive, catalog
 from medmnist_tfds.decathlon import cell as cells
+from medmnist_tfds.process import errors, files
+from medmnist_tfds.score import predictions, scoring
 
 _TABLE2 = pathlib.Path(__file__).with_name("table2.csv")
 _METRICS = ("auc", "acc")
@@ -198,6 +200,6 @@ def _targets(variant: catalog.Variant, split: str, data_dir, manual_dir) -> np.n
     if variant.phantom or archive.is_here(variant) or manual_dir is not None:
         return predictions.split_targets(variant, split, folder=manual_dir)
     # Only the prepared data may be left, as on a machine that runs reports alone.
-    from medmnist_tfds import builders, pipeline
+    from medmnist_tfds.data import builders, pipeline
 
     return pipeline.Split(builders.prepared(variant, data_dir), split).labels

@@ -10,8 +10,10 @@ import numpy as np
 from matplotlib import figure
 from sklearn import metrics
 
-from medmnist_tfds import catalog, files, scoring
+from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import collect, tables
+from medmnist_tfds.process import files
+from medmnist_tfds.score import scoring
 
 _COLOURS = {"train": "#9aa5b1", "val": "#e0a030", "test": "#2166ac"}
 

@@ -8,8 +8,9 @@ import pathlib
 
 import jinja2
 
-from medmnist_tfds import catalog, files
+from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import collect, summary, tables
+from medmnist_tfds.process import files
 
 
 def write(

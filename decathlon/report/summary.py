@@ -8,7 +8,7 @@ import statistics
 
 import numpy as np
 
-from medmnist_tfds import catalog
+from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import bootstrap, collect
 
 AVERAGE = "average"

@@ -3,9 +3,9 @@
 import csv
 import pathlib
 
-from medmnist_tfds import errors, files
 from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon.report import collect, figures, page, summary, tables
+from medmnist_tfds.process import errors, files
 
 
 def write(

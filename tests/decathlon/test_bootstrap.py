@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from medmnist_tfds import catalog, scoring
+from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import bootstrap
+from medmnist_tfds.score import scoring
 
 SHAPES = {
     catalog.Task.BINARY: (40, 2),

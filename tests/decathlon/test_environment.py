@@ -10,9 +10,10 @@ import zipfile
 import pytest
 import small_methods
 
-from medmnist_tfds import errors, predictions
 from medmnist_tfds.decathlon import environment
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.process import errors
+from medmnist_tfds.score import predictions
 
 
 @pytest.fixture(autouse=True)

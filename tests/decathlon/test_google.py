@@ -12,9 +12,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from medmnist_tfds import catalog, errors, pipeline, predictions
-from medmnist_tfds.decathlon import google_images
+from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.decathlon.methods import google_images
 from medmnist_tfds.models import export_tflite, resnet18, tflite
+from medmnist_tfds.process import errors
+from medmnist_tfds.score import predictions
 
 SLOW = pytest.mark.slow
 

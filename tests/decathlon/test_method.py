@@ -2,9 +2,9 @@
 
 import pytest
 
-from medmnist_tfds import errors
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon.report import collect
+from medmnist_tfds.process import errors
 
 
 def test_every_row_of_table_2_has_a_method():

@@ -14,9 +14,10 @@ import numpy as np
 import psutil
 import pytest
 
-from medmnist_tfds import catalog, pipeline, predictions
+from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.decathlon import environment
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.score import predictions
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
 

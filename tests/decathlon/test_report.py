@@ -17,10 +17,12 @@ from PIL import Image
 from rich import console as rich_console
 from sklearn import metrics
 
-from medmnist_tfds import catalog, errors, predictions
+from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.decathlon.report import collect, page, summary, tables, write
+from medmnist_tfds.process import errors
+from medmnist_tfds.score import predictions
 
 DATASETS = ("breast", "retina", "chest")
 FORMS = ("table2.md", "table2.tex", "index.html")

@@ -16,19 +16,13 @@ import pytest
 import small_methods
 from rich import console as rich_console
 
-from medmnist_tfds import (
-    builders,
-    catalog,
-    errors,
-    files,
-    pipeline,
-    predictions,
-    scoring,
-)
+from medmnist_tfds.data import builders, catalog, pipeline
 from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon import dispatch, exchange, progress
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
+from medmnist_tfds.process import errors, files
+from medmnist_tfds.score import predictions, scoring
 
 
 def plan(data_dir, folders, *, dataset="breast", **options) -> decathlon.Plan:

@@ -6,8 +6,16 @@ import pytest
 import tensorflow as tf
 import two_cpus
 
-from medmnist_tfds import catalog, devices, lane, train
-from medmnist_tfds.models import MatmulGradientConv2D, convolution, plain, resnet18
+from medmnist_tfds import train
+from medmnist_tfds.data import catalog
+from medmnist_tfds.models import (
+    MatmulGradientConv2D,
+    compat,
+    convolution,
+    devices,
+    plain,
+    resnet18,
+)
 from medmnist_tfds.train import networks
 
 
@@ -39,7 +47,7 @@ def layer(kind=MatmulGradientConv2D, *, side=4, **options):
 
 def outputs_and_gradients(convolve, x, *, xla=False, **options) -> list[np.ndarray]:
     """Outputs, and gradients of images, kernel and bias, all as float32."""
-    variables = [lane.held(variable) for variable in convolve.trainable_variables]
+    variables = [compat.held(variable) for variable in convolve.trainable_variables]
 
     @tf.function(jit_compile=xla)
     def run(x):
@@ -142,7 +150,7 @@ def test_resnet_uses_it_where_images_are_small(products):
     x = tf.zeros((2, 28, 28, 3), tf.uint8)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(x, training=True) ** 2)
-    tape.gradient(loss, [lane.held(v) for v in model.trainable_variables])
+    tape.gradient(loss, [compat.held(v) for v in model.trainable_variables])
     # Two stages of four 3x3 convolutions and a strided one of 1x1.
     assert sorted(shape[0] for shape in products) == [1] * 2 + [3] * 8
     assert {shape[-1] for shape in products} == {256, 512}

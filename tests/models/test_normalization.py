@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 import two_cpus
 
-from medmnist_tfds import lane
-from medmnist_tfds.models import FusedBatchNormalization
+from medmnist_tfds.models import FusedBatchNormalization, compat
 
 SHAPE = (6, 5, 4, 3)
 
@@ -43,7 +42,7 @@ def gradients(normalize, x) -> list:
     with tf.GradientTape() as tape:
         tape.watch(x)
         loss = tf.reduce_sum(weights * normalize(x, training=True) ** 2)
-    variables = map(lane.held, normalize.trainable_variables)
+    variables = map(compat.held, normalize.trainable_variables)
     return tape.gradient(loss, [x, *variables])
 
 
@@ -180,7 +179,7 @@ def test_weights_fit_keras_own_layer():
 
 def test_an_exported_model_serves_inference(tmp_path):
     made = fitted(model())
-    lane.export_saved_model(made, tmp_path / "served")
+    compat.export_saved_model(made, tmp_path / "served")
     served = tf.saved_model.load(tmp_path / "served")
     close(served.serve(inputs()), made(inputs()))
     close(served.serve(inputs()[:1]), made(inputs())[:1])
@@ -211,7 +210,7 @@ def test_xla_computes_the_same(is_training):
 
 REPLICAS = """
 import keras
-from medmnist_tfds import lane
+from medmnist_tfds.models import compat
 from medmnist_tfds.models import FusedBatchNormalization
 
 images = np.random.default_rng(0).normal(1, 2, (16, 4, 4, 3)).astype("float32")
@@ -226,7 +225,7 @@ for kind in (FusedBatchNormalization, keras.layers.BatchNormalization):
         model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=False)
     model.fit(images, np.arange(16.0)[:, None], batch_size=8, epochs=2, verbose=0,
               shuffle=False)
-    values = lane.held(model.get_layer("normalize").moving_mean).values
+    values = compat.held(model.get_layer("normalize").moving_mean).values
     result[kind.__name__] = {
         "weights": [w.numpy().tolist() for w in model.trainable_weights],
         "means": [v.numpy().tolist() for v in values],

@@ -10,13 +10,15 @@ import pytest
 import tensorflow as tf
 from scipy import special
 
-from medmnist_tfds import catalog, lane, pipeline, scoring
+from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.models import (
     FusedBatchNormalization,
     TFLiteClassifier,
+    compat,
     export_tflite,
     resnet18,
 )
+from medmnist_tfds.score import scoring
 
 DATASET = catalog.DATASETS["derma"]
 
@@ -270,6 +272,6 @@ def test_exporting_says_next_to_nothing(model, train, tmp_path, capfd):
     assert out == ""
     # C++ writes these whatever is done, or (with a date) as TF_CPP_MIN_LOG_LEVEL says.
     known = r"INFO: Created TensorFlow Lite XNNPACK|fully_quantize: 0|[IWE]\d{4} "
-    if lane.IS_KERAS_2:
+    if compat.IS_KERAS_2:
         return  # TensorFlow 2.15 also lists all operations there
     assert [line for line in err.splitlines() if not re.match(known, line)] == []

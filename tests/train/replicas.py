@@ -34,8 +34,7 @@ if OPTIONS["replicas"] > 1:
         [tf.config.LogicalDeviceConfiguration()] * OPTIONS["replicas"],
     )
 
-from medmnist_tfds import lane  # noqa: E402
-from medmnist_tfds.models import FusedBatchNormalization  # noqa: E402
+from medmnist_tfds.models import FusedBatchNormalization, compat  # noqa: E402
 from medmnist_tfds.train import XLAModel, choose_strategy  # noqa: E402
 
 
@@ -93,7 +92,7 @@ def main() -> None:
             verbose=0,
         )
         history = {name: history[name] + more.history[name] for name in history}
-    statistics = map(lane.held, model.non_trainable_variables)
+    statistics = map(compat.held, model.non_trainable_variables)
     weights = [np.array(v.numpy()) for v in model.trainable_variables]
     print(
         json.dumps(

@@ -1,6 +1,6 @@
 """A run's folder: the results of an unfinished run make way, its state does not."""
 
-from medmnist_tfds import files
+from medmnist_tfds.process import files
 from medmnist_tfds.train import folder
 
 CONFIG = {"phantom": False, "seed": 0, "recipe": {"epochs": 2}}

@@ -13,8 +13,10 @@ import pytest
 import tensorflow as tf
 from sklearn import metrics as sklearn_metrics
 
-from medmnist_tfds import catalog, errors, lane, pipeline
-from medmnist_tfds.train import TaskMetrics, heads
+from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.models import compat
+from medmnist_tfds.process import errors
+from medmnist_tfds.train import TaskMetrics, losses
 from medmnist_tfds.train.metrics import Scorer
 
 
@@ -86,7 +88,7 @@ def test_an_ordinal_task_has_cohens_kappa_with_quadratic_weights(phantom):
     kappa = 1 - (distance * table).sum() / (distance * by_chance).sum()
     assert len(set(decisions)) > 1 and abs(kappa) > 0.01
     assert logs["val_kappa"] == pytest.approx(kappa, abs=1e-9)
-    if addons := lane.addons():
+    if addons := compat.addons():
         theirs = addons.metrics.CohenKappa(5, sparse_labels=True, weightage="quadratic")
         theirs.update_state(split.labels, decisions)
         assert float(theirs.result()) == pytest.approx(kappa, abs=1e-5)
@@ -147,7 +149,7 @@ def test_logits_and_a_single_sigmoid_are_understood(phantom):
     model = classifier("breast", activation="linear")
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     history = fit(model, builder, [logits])
-    scores = heads.probabilities(
+    scores = losses.probabilities(
         model.predict(split.images, verbose=0), catalog.Task.BINARY
     )
     auc = sklearn_metrics.roc_auc_score(split.labels, scores[:, 1])
@@ -232,8 +234,8 @@ tf.config.set_logical_device_configuration(
 )
 import tensorflow_datasets as tfds
 import medmnist_tfds
-from medmnist_tfds import pipeline
-from medmnist_tfds.train import TaskMetrics, heads
+from medmnist_tfds.data import pipeline
+from medmnist_tfds.train import TaskMetrics, losses
 from medmnist_tfds.train.metrics import Scorer
 sys.path.insert(0, sys.argv[3])
 import test_metrics

@@ -11,11 +11,11 @@ import time
 import numpy as np
 import pytest
 
-from medmnist_tfds import lane
+from medmnist_tfds.models import compat
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(lane.IS_KERAS_2, reason="several workers need Keras 3"),
+    pytest.mark.skipif(compat.IS_KERAS_2, reason="several workers need Keras 3"),
 ]
 HERE = pathlib.Path(__file__).parent
 

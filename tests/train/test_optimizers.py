@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from medmnist_tfds import errors, lane
+from medmnist_tfds.models import compat
+from medmnist_tfds.process import errors
 from medmnist_tfds.train import XLAModel, focal_loss, optimizer
 
 INPUTS = np.array([[1.0, -2.0, 0.5]] * 8, np.float32)
@@ -53,7 +54,7 @@ def test_lamb_is_adam_scaled_by_the_weights_norm():
 def test_a_moving_average_lags_behind_the_weights():
     chosen = optimizer("moving_average", 0.1, momentum=0.0, average_decay=0.5)
     model = trained(chosen, steps=3)
-    if lane.IS_KERAS_2:  # Keras 3 does so at the end of `fit`
+    if compat.IS_KERAS_2:  # Keras 3 does so at the end of `fit`
         model.optimizer.assign_average_vars(model.trainable_variables)
     (found,) = model.get_weights()
     ahead = START[:, 0] - 3 * 0.1 * INPUTS[0]
@@ -62,7 +63,7 @@ def test_a_moving_average_lags_behind_the_weights():
 
 
 def test_lookahead_is_in_addons_only():
-    if not lane.IS_KERAS_2:
+    if not compat.IS_KERAS_2:
         with pytest.raises(errors.MedMNISTError, match="exists in TensorFlow Addons"):
             optimizer("lookahead")
         return
@@ -87,8 +88,8 @@ def test_the_focal_loss_by_hand():
     wanted = np.mean(-weight * np.log(right))
     found = focal_loss(alpha=0.3, gamma=1.5)(targets, logits)
     assert float(found) == pytest.approx(wanted, rel=1e-5)
-    if lane.IS_KERAS_2:
-        addons = lane.addons().losses.SigmoidFocalCrossEntropy(
+    if compat.IS_KERAS_2:
+        addons = compat.addons().losses.SigmoidFocalCrossEntropy(
             from_logits=True, alpha=0.3, gamma=1.5
         )
         theirs = np.mean(addons(targets, logits)) / 14

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from medmnist_tfds import errors
+from medmnist_tfds.process import errors
 from medmnist_tfds.train import PAPER, override
 
 

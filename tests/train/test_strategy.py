@@ -3,7 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from medmnist_tfds import errors, lane
+from medmnist_tfds.models import compat
+from medmnist_tfds.process import errors
 from medmnist_tfds.train import choose_strategy
 
 
@@ -34,6 +35,6 @@ def test_an_unknown_name_is_refused():
 
 def test_several_workers_need_a_list_of_them_and_keras_3(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    reason = "in the Keras 2 lane" if lane.IS_KERAS_2 else "TF_CONFIG is None"
+    reason = "in the Keras 2 lane" if compat.IS_KERAS_2 else "TF_CONFIG is None"
     with pytest.raises(errors.MedMNISTError, match=reason):
         choose_strategy("multi-worker")

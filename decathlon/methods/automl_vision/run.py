@@ -10,8 +10,9 @@ import sys
 import numpy as np
 from PIL import Image
 
-from medmnist_tfds import catalog, errors, quiet
+from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import supervisor
+from medmnist_tfds.process import errors, quiet
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
         )
         sys.exit(supervisor.MISSING)
     quiet.tensorflow_search()
-    from medmnist_tfds.decathlon import google_images
+    from medmnist_tfds.decathlon.methods import google_images
     from medmnist_tfds.models import tflite
 
     dataset = catalog.DATASETS[task["dataset"]]

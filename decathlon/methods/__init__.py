@@ -1,0 +1,1 @@
+"""The methods that come with the package: a folder each, and what they share."""

@@ -1,0 +1,1 @@
+"""Facts about the datasets, their official files, TFDS builders, and batches."""

@@ -1,0 +1,264 @@
+"""The official `.npz` files: find or download one, verify it, read its arrays.
+
+Reads nothing from a file whose MD5 is not the official one, never unpickles, and never
+imports TensorFlow.
+"""
+
+import contextlib
+import math
+import os
+import pathlib
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import pooch
+import requests
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors
+
+_BLOCK_BYTES = 16 * 2**20  # 224-pixel splits exceed a laptop's memory: read in pieces
+
+
+def root() -> pathlib.Path:
+    """`MEDMNIST_ROOT`, or the official package's own folder `~/.medmnist`."""
+    return _path(os.environ.get("MEDMNIST_ROOT") or "~/.medmnist")
+
+
+def is_here(variant: catalog.Variant) -> bool:
+    """Whether the file lies where it is looked for; nothing is verified."""
+    places = (root(), _path("~/.medmnist"))
+    return any((place / variant.file.name).exists() for place in places)
+
+
+def find(
+    variant: catalog.Variant,
+    *,
+    folder: str | os.PathLike | None = None,
+    download: bool = True,
+    retries: int = 3,
+) -> pathlib.Path:
+    """The verified official file of `variant`, downloaded where it is not there yet.
+
+    Looked for in `folder`, then in `root()`, then in `~/.medmnist`; downloaded to
+    `root()` under a temporary name and moved into place once its MD5 is right.
+
+    Raises:
+      MedMNISTError: there is no such file and it cannot be downloaded; or there is one
+        that cannot be read or has another MD5.
+    """
+    asked_for = [root()]
+    if folder is not None:
+        asked_for.insert(0, _path(folder))
+    places = list(dict.fromkeys([*asked_for, _path("~/.medmnist")]))
+    for place in places:
+        path = place / variant.file.name
+        # A home that cannot be entered, as in some containers, is no one's mistake.
+        if _is_readable(path, is_asked_for=place in asked_for):
+            _verify(path, variant.file)
+            return path
+    looked = ", ".join(map(str, places))
+    if not download:
+        raise errors.MedMNISTError(
+            f"There is no {variant.file.name} in {looked}. {_bring(variant.file)}"
+        )
+    return _download(variant.file, looked, retries)
+
+
+def _path(name: str | os.PathLike) -> pathlib.Path:
+    # Not Path.expanduser: it raises where there is no home, as in some containers.
+    return pathlib.Path(os.path.expanduser(name))
+
+
+def _is_readable(path: pathlib.Path, *, is_asked_for: bool) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if not is_asked_for:
+            return False
+        raise errors.MedMNISTError(
+            f"{path} cannot be read ({error.strerror}). Expected the official "
+            ".npz file. Make it readable, or set MEDMNIST_ROOT to another folder."
+        ) from error
+
+
+def _verify(path: pathlib.Path, file: catalog.File) -> None:
+    found = pooch.file_hash(str(path), alg="md5")
+    if found == file.md5:
+        return
+    with path.open("rb") as content:
+        is_page = (
+            content.read(256).lstrip().lower().startswith((b"<!doctype", b"<html"))
+        )
+    kind = "is a web page saved as .npz" if is_page else "is not the official file"
+    raise errors.MedMNISTError(
+        f"{path} {kind}: it has {path.stat().st_size} bytes and MD5 {found}, "
+        f"expected {file.bytes or 'the official'} bytes and MD5 {file.md5}. It may be "
+        "cut off, changed, or of another release. Delete it and run again to download "
+        f"{file.url}"
+    )
+
+
+def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
+    source = pooch.create(
+        path=root(),
+        base_url="",
+        registry={file.name: f"md5:{file.md5}"},
+        urls={file.name: file.url},
+        retry_if_failed=retries,
+    )
+    is_watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # Colab, Jupyter
+    downloader = pooch.HTTPDownloader(progressbar=is_watched)
+    try:
+        path = source.fetch(file.name, downloader=downloader)
+        os.chmod(path, 0o644)  # pooch leaves 0600, no use in a folder that teams share
+    except requests.exceptions.HTTPError as error:
+        reason = f"the server answered {error.response.status_code}"
+    except requests.exceptions.RequestException as error:
+        reason = f"the connection failed or was cut ({type(error).__name__})"
+    except ValueError:  # pooch's word for a wrong hash
+        reason = f"what came is not the file with MD5 {file.md5} (perhaps a login page)"
+    except OSError as error:
+        raise errors.MedMNISTError(
+            f"{file.name} cannot be written to {root()} ({error.strerror or error}). "
+            "Free space there or make it writable, or set MEDMNIST_ROOT to a folder "
+            "with room."
+        ) from error
+    else:
+        return pathlib.Path(path)
+    raise errors.MedMNISTError(
+        f"{file.name} is not in {looked}, and its download from {file.url} failed "
+        f"{retries + 1} times: {reason}. {_bring(file)}"
+    )
+
+
+def _bring(file: catalog.File) -> str:
+    return (
+        f"Fetch {file.url} on a machine with a network and put it into {root()}, or "
+        "set MEDMNIST_ROOT to the folder where it lies."
+    )
+
+
+class Archive:
+    """One official file whose MD5 and six arrays have been checked."""
+
+    def __init__(
+        self,
+        variant: catalog.Variant,
+        *,
+        folder: str | os.PathLike | None = None,
+        download: bool = True,
+    ):
+        self.variant = variant
+        self.path = find(variant, folder=folder, download=download)
+        self._check()
+
+    def labels(self, split: str) -> np.ndarray:
+        """uint8 (examples, 1), or (examples, labels) for the multi-label task."""
+        return self._array(f"{split}_labels").astype(np.uint8)
+
+    def images(self, split: str) -> np.ndarray:
+        """uint8 (examples, size, size, channels), in the official order."""
+        return np.concatenate(list(self.image_blocks(split)))
+
+    def image_blocks(self, split: str) -> Iterator[np.ndarray]:
+        """`images`, in blocks of some megabytes so that memory stays small."""
+        size, channels = self.variant.size, self.variant.dataset.channels
+        row_bytes = size * size * channels
+        rows = max(1, _BLOCK_BYTES // row_bytes)
+        with self._damage_named(), zipfile.ZipFile(self.path) as members:
+            with members.open(f"{split}_images.npy") as content:
+                shape, is_fortran, _ = _header(content)
+                if is_fortran:  # rows do not lie together: nothing to stream
+                    whole = self._array(f"{split}_images")
+                    yield whole.reshape(-1, size, size, channels)
+                    return
+                for start in range(0, shape[0], rows):
+                    block = content.read(row_bytes * min(rows, shape[0] - start))
+                    flat = np.frombuffer(block, np.uint8)
+                    yield flat.reshape(-1, size, size, channels)
+
+    def _array(self, name: str) -> np.ndarray:
+        with self.path.open("rb") as file:
+            with np.load(file, allow_pickle=False) as arrays:
+                return arrays[name]
+
+    def _check(self) -> None:
+        with self._damage_named():
+            with zipfile.ZipFile(self.path) as members:
+                for split in catalog.SPLITS:
+                    self._check_header(members, f"{split}_images")
+                    self._check_header(members, f"{split}_labels")
+            for split in catalog.SPLITS:
+                self._check_range(split)
+
+    @contextlib.contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise self._broken(f"is damaged ({error})", "a whole .npz file") from error
+
+    def _check_header(self, members: zipfile.ZipFile, name: str) -> None:
+        if f"{name}.npy" not in members.namelist():
+            found = ", ".join(members.namelist()) or "nothing"
+            raise self._broken(f"has no array {name} (it has {found})", "six arrays")
+        with members.open(f"{name}.npy") as content:
+            try:
+                shape, _, dtype = _header(content)
+            except ValueError as error:
+                raise self._broken(f"{name}: {error}", "a NumPy array") from error
+            length = content.tell() + math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise self._broken(
+                f"{name} holds pickled objects, which could run code", "plain numbers"
+            )
+        examples = self.variant.release.splits[name.split("_")[0]]
+        dataset, size = self.variant.dataset, self.variant.size
+        if name.endswith("_images"):
+            expected = (examples, size, size) + ((3,) if dataset.channels == 3 else ())
+            fits = dtype == np.uint8
+        else:
+            expected = (examples, dataset.label_columns)
+            fits = dtype.kind in "ui"
+        if shape != expected or not fits:
+            wanted = "uint8" if name.endswith("_images") else "integers"
+            raise self._broken(f"{name} is {dtype} {shape}", f"{wanted} {expected}")
+        found = members.getinfo(f"{name}.npy").file_size
+        if found != length:
+            raise self._broken(f"{name} has {found} bytes", f"{length} bytes")
+
+    def _check_range(self, split: str) -> None:
+        labels = self._array(f"{split}_labels")
+        dataset = self.variant.dataset
+        is_multilabel = dataset.task is catalog.Task.MULTILABEL
+        highest = 1 if is_multilabel else dataset.num_labels - 1
+        wrong = np.flatnonzero(((labels < 0) | (labels > highest)).any(axis=1))
+        if wrong.size:
+            raise self._broken(
+                f"{split}_labels has {labels[wrong[0]].tolist()} in row {wrong[0]}",
+                f"labels from 0 to {highest}",
+            )
+
+    def _broken(self, found: str, expected: str) -> errors.MedMNISTError:
+        return errors.MedMNISTError(
+            f"{self.path}: {found}; expected {expected}. Delete the file and run again "
+            f"to download {self.variant.file.url}"
+        )
+
+
+def _header(content) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(content)
+    reader = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if reader is None:
+        raise ValueError(f"unknown .npy version {version}")
+    return reader(content)

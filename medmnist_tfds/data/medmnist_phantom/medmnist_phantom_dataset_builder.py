@@ -1,0 +1,59 @@
+"""TFDS builder `medmnist_phantom`: synthetic look-alikes of the ten datasets.
+
+Never reads a file, downloads, or carries a name that could pass for real data.
+"""
+
+import dataclasses
+
+import tensorflow_datasets as tfds
+
+from medmnist_tfds.data import builders, catalog
+from medmnist_tfds.data.medmnist_phantom import images
+
+SPLITS = {"train": 600, "val": 200, "test": 200}
+
+
+@dataclasses.dataclass(eq=False)
+class PhantomConfig(tfds.core.BuilderConfig):
+    """A phantom of one dataset; other sizes than the usual want a name of their own.
+
+    Example of a larger one:
+      `PhantomConfig(name="derma_large", dataset="derma", splits={"train": 7000, ...})`,
+      given to `tfds.builder("medmnist_phantom", config=...)`.
+    """
+
+    dataset: str = ""
+    splits: dict[str, int] = dataclasses.field(default_factory=lambda: dict(SPLITS))
+
+
+class Builder(builders.MedMNISTBuilder):
+    """Synthetic look-alikes of the ten MedMNIST datasets."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First phantoms."}
+    BUILDER_CONFIGS = [
+        PhantomConfig(
+            name=name,
+            dataset=name,
+            description=f"Phantom (synthetic look-alike) of {dataset.paper_name}.",
+        )
+        for name, dataset in catalog.DATASETS.items()
+    ]
+
+    @property
+    def variant(self) -> catalog.Variant:
+        return catalog.parse(self.builder_config.dataset, phantom=True)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        del dl_manager
+        sizes = self.builder_config.splits
+        return {split: self._generate_examples(split, sizes[split]) for split in sizes}
+
+    def _generate_examples(self, split: str, size: int):
+        dataset = self.variant.dataset
+        pictures, labels = images.generate(dataset, split=split, examples=size)
+        return builders.examples(
+            [pictures],
+            labels,
+            is_multilabel=dataset.task is catalog.Task.MULTILABEL,
+        )

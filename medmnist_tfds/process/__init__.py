@@ -1,0 +1,1 @@
+"""The process we run in: its errors, files, memory and terminal."""

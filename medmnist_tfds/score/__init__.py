@@ -1,0 +1,1 @@
+"""AUC and ACC, and the official prediction files."""

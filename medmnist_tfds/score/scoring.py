@@ -1,0 +1,183 @@
+"""AUC and ACC exactly as the official MedMNIST evaluator defines them.
+
+Pure functions: arrays in, named numbers out. Never reads files, and never returns a
+number for input that cannot be scored.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors
+
+_THRESHOLD = 0.5  # the official evaluator's; a score equal to it counts as negative
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Scores of one split; `auc` is the mean of `auc_per_class`."""
+
+    auc: float
+    acc: float
+    auc_per_class: tuple[float, ...]  # one per class or label, in the label order
+
+
+def score(
+    y_true: np.ndarray, y_score: np.ndarray, *, task: catalog.Task | str
+) -> Scores:
+    """AUC and ACC of one split (paper section 3.3; official `getAUC`, `getACC`).
+
+    AUC is the mean one-vs-rest area over classes or labels. ACC compares the arg max
+    for classes; for binary and multi-label tasks it compares each label with the
+    threshold 0.5 and takes the mean over labels (not the exact match).
+
+    Args:
+      y_true: class numbers (examples,) or (examples, 1); for the multi-label task 0 and
+        1 in (examples, labels).
+      y_score: (examples, classes) or (examples, labels), any real numbers; for the
+        binary task also (examples,) or (examples, 1). Of two binary columns the last
+        one, class 1, is read.
+      task: a `catalog.Task` or its value.
+
+    Raises:
+      MedMNISTError: shapes that do not fit, a label out of range, a class with no
+        example, a score that is NaN or infinite.
+    """
+    task = catalog.Task(task)
+    y_score = _scores(y_score)
+    if task is catalog.Task.MULTILABEL:
+        targets = _multilabel_targets(y_true, y_score)
+        aucs = _aucs(targets, y_score)
+    elif task is catalog.Task.BINARY:
+        positive = _positive_column(y_score)
+        targets = _classes(y_true, positive, num_classes=2)
+        columns = np.stack([-positive, positive], axis=1)
+        aucs = _aucs(targets[:, None] == np.arange(2), columns)
+    else:
+        targets = _classes(y_true, y_score, num_classes=_columns(y_score))
+        aucs = _aucs(targets[:, None] == np.arange(y_score.shape[1]), y_score)
+    acc = np.mean(decide(y_score, task=task) == targets)
+    return Scores(auc=float(np.mean(aucs)), acc=float(acc), auc_per_class=aucs)
+
+
+def decide(y_score: np.ndarray, *, task: catalog.Task) -> np.ndarray:
+    """What scores (examples, columns) say, by the rules of ACC.
+
+    Class numbers int64 (examples,), or bool (examples, labels) for the multi-label
+    task.
+    """
+    if task is catalog.Task.MULTILABEL:
+        return y_score > _THRESHOLD
+    if task is catalog.Task.BINARY:
+        return (_positive_column(y_score) > _THRESHOLD).astype(np.int64)
+    return y_score.argmax(axis=1)
+
+
+def _scores(y_score) -> np.ndarray:
+    y_score = np.asarray(y_score)
+    fits = y_score.ndim in (1, 2) and 0 not in y_score.shape[1:]
+    if y_score.dtype.kind not in "fiub" or not fits:
+        raise errors.MedMNISTError(
+            f"y_score is {y_score.dtype} {y_score.shape}. Expected numbers of shape "
+            "(examples, classes). Give the model's scores as one array."
+        )
+    y_score = y_score.astype(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(np.atleast_2d(y_score.T)).all(axis=0))
+    if wrong.size:
+        raise errors.MedMNISTError(
+            f"y_score has NaN or infinity in {wrong.size} rows, first in row "
+            f"{wrong[0]}. Expected finite scores. Did training diverge?"
+        )
+    return y_score
+
+
+def _same_length(y_true: np.ndarray, y_score: np.ndarray) -> None:
+    if len(y_true) != len(y_score) or not len(y_true):
+        raise errors.MedMNISTError(
+            f"y_true has {len(y_true)} examples, y_score {len(y_score)}. Expected the "
+            "same number, at least one. Score the whole split, in its own order."
+        )
+
+
+def _multilabel_targets(y_true, y_score: np.ndarray) -> np.ndarray:
+    y_true = np.asarray(y_true)
+    if y_true.ndim != 2 or y_true.shape[1:] != y_score.shape[1:]:
+        raise errors.MedMNISTError(
+            f"y_true has shape {y_true.shape}, y_score {y_score.shape}. Expected both "
+            "(examples, labels) for the multi-label task."
+        )
+    _same_length(y_true, y_score)
+    return _in_range(y_true, num_classes=2).astype(bool)
+
+
+def _classes(y_true, y_score: np.ndarray, *, num_classes: int) -> np.ndarray:
+    y_true = np.asarray(y_true)
+    if y_true.ndim == 2 and y_true.shape[1] == 1:
+        y_true = y_true[:, 0]
+    if y_true.ndim != 1:
+        raise errors.MedMNISTError(
+            f"y_true has shape {y_true.shape}. Expected class numbers (examples,) or "
+            "(examples, 1). Take the arg max of one-hot targets first."
+        )
+    _same_length(y_true, y_score)
+    return _in_range(y_true, num_classes=num_classes)
+
+
+def _in_range(y_true: np.ndarray, *, num_classes: int) -> np.ndarray:
+    wrong = ~np.isin(y_true, np.arange(num_classes))
+    if wrong.any():
+        raise errors.MedMNISTError(
+            f"y_true has the label {y_true[wrong][0]}. Expected whole numbers from 0 "
+            f"to {num_classes - 1}. Does y_score miss a class column, or is this "
+            "another task?"
+        )
+    return y_true.astype(np.int64)
+
+
+def _columns(y_score: np.ndarray) -> int:
+    if y_score.ndim != 2 or y_score.shape[1] < 2:
+        raise errors.MedMNISTError(
+            f"y_score has shape {y_score.shape}. Expected (examples, classes) with one "
+            "column per class for a multi-class or ordinal task."
+        )
+    return y_score.shape[1]
+
+
+def _positive_column(y_score: np.ndarray) -> np.ndarray:
+    if y_score.ndim == 1:
+        return y_score
+    if y_score.shape[1] not in (1, 2):
+        raise errors.MedMNISTError(
+            f"y_score has shape {y_score.shape}. Expected (examples,), (examples, 1) "
+            "or (examples, 2) for the binary task."
+        )
+    return y_score[:, -1]
+
+
+def _aucs(targets: np.ndarray, y_score: np.ndarray) -> tuple[float, ...]:
+    """Exact area per column; both arguments are (examples, columns)."""
+    positives = targets.sum(axis=0)
+    empty = np.flatnonzero((positives == 0) | (positives == len(targets)))
+    if empty.size:
+        raise errors.MedMNISTError(
+            f"Class {empty[0]} has {positives[empty[0]]} of {len(targets)} examples, "
+            "so its AUC is not defined. Expected examples with and without each class. "
+            "Score the whole split, not a part of it."
+        )
+    return tuple(
+        _auc(column, scores)
+        for column, scores in zip(targets.T, y_score.T, strict=True)
+    )
+
+
+def _auc(is_positive: np.ndarray, scores: np.ndarray) -> float:
+    """Share of pairs of a positive and a negative in the right order; a tie is half.
+
+    The Mann-Whitney statistic: the area under the ROC curve, without the curve.
+    """
+    # Both sorted: neighbours are searched for in memory that is at hand.
+    negatives, positives = np.sort(scores[~is_positive]), np.sort(scores[is_positive])
+    below = np.searchsorted(negatives, positives, side="left").sum()
+    up_to = np.searchsorted(negatives, positives, side="right").sum()
+    return float((below + up_to) / (2 * len(negatives) * len(positives)))

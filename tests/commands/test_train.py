@@ -1,0 +1,193 @@
+"""`medmnist-tfds train`, in a real process: what it shows, leaves and refuses."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from medmnist_tfds.process import files
+from medmnist_tfds.score import predictions, scoring
+from medmnist_tfds.train import losses
+
+
+def command(*arguments, data_dir) -> list[str]:
+    program = [sys.executable, "-m", "medmnist_tfds", "train", "breast", "--phantom"]
+    return [*program, "--data-dir", str(data_dir), *map(str, arguments)]
+
+
+@pytest.fixture(scope="module")
+def run(data_dir, tmp_path_factory):
+    """A finished run of one epoch: its folder and what was printed."""
+    folder = tmp_path_factory.mktemp("run") / "new"
+    options = ["--epochs", 1, "--seed", 3, "--out", folder]
+    done = subprocess.run(
+        command(*options, data_dir=data_dir), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, options, done
+
+
+def test_the_run_folder_holds_everything(run):
+    folder, _, _ = run
+    names = sorted(path.name for path in folder.iterdir())
+    files = [name for name in names if not name.startswith("phantom-breastmnist_")]
+    assert files == [
+        "PHANTOM.txt", "config.json", "curves.png", "history.csv", "model.keras",
+        "result.json", "tensorboard",
+    ]  # fmt: skip
+    assert len(names) - len(files) == 3  # one prediction file per split
+    config = json.loads((folder / "config.json").read_text())
+    assert config["run"]["dataset"] == "medmnist_phantom/breast"
+    assert config["run"]["phantom"] and config["run"]["seed"] == 3
+    assert config["run"]["recipe"]["epochs"] == 1
+    assert config["environment"]["packages"]["keras"] == keras.__version__
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    history = list(csv.DictReader((folder / "history.csv").open()))
+    assert [row["epoch"] for row in history] == ["1"]
+
+
+def test_scores_are_those_of_the_prediction_files_and_of_the_kept_model(run, phantom):
+    folder, _, _ = run
+    result = json.loads((folder / "result.json").read_text())
+    model = keras.models.load_model(folder / "model.keras")
+    from medmnist_tfds.data import pipeline
+
+    for split, scores in result["scores"].items():
+        (path,) = folder.glob(f"*_{split}_*.csv")
+        found = predictions.read(path)
+        data = pipeline.Split(phantom("breast"), split)
+        again = scoring.score(data.labels, found.scores, task="binary-class")
+        assert scores == {"auc": again.auc, "acc": again.acc}
+        logits = model.predict(data.images, verbose=0)
+        fresh = losses.probabilities(logits, found.variant.dataset.task)
+        np.testing.assert_allclose(found.scores, fresh, atol=1e-5)
+    history = next(csv.DictReader((folder / "history.csv").open()))
+    assert float(history["val_auc"]) == pytest.approx(
+        result["scores"]["val"]["auc"], abs=1e-6
+    )
+
+
+def test_output_names_the_phantom_and_holds_no_chatter(run):
+    folder, _, done = run
+    assert "PHANTOM" in done.stdout and str(folder) in done.stdout
+    assert "val AUC" in done.stdout and "images/s" in done.stdout
+    for noise in ("oneDNN", "cuda", "absl", "WARNING", "UserWarning", "Traceback"):
+        assert noise not in done.stdout + done.stderr
+
+
+def test_a_finished_run_is_not_run_again(run, data_dir):
+    folder, options, _ = run
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    again = subprocess.run(
+        command(*options, data_dir=data_dir), capture_output=True, text=True
+    )
+    assert again.returncode == 0 and "not run again" in again.stdout
+    assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("what", ["another run", "other files", "config.json"])
+def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
+    folder, _, _ = run
+    if what != "another run":
+        folder, expected = tmp_path, "is not empty and holds no run"
+        name = "config.json" if what == "config.json" else "thesis.tex"
+        (folder / name).write_text("[]")
+    else:
+        expected = "holds another run: its epochs is 1, not 2"
+    done = subprocess.run(
+        command("--epochs", 2, "--seed", 3, "--out", folder, data_dir=data_dir),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and expected in done.stderr
+    assert "Traceback" not in done.stderr
+    if what != "another run":
+        assert [path.name for path in folder.iterdir()] == [name]
+
+
+def interrupted(folder: pathlib.Path, data_dir, *, after) -> tuple[int, str]:
+    """Starts 50 epochs, presses Ctrl-C once `after()` is true; exit code and output."""
+    process = subprocess.Popen(
+        command("--epochs", 50, "--out", folder, data_dir=data_dir),
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # Started in the background, as CI may be, a process would ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 120
+    while not after() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    try:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
+    finally:
+        process.kill()
+
+
+def test_ctrl_c_ends_a_run_with_scores_of_what_it_has(data_dir, tmp_path):
+    folder = tmp_path / "run"
+    code, output = interrupted(
+        folder, data_dir, after=lambda: (folder / "history.csv").exists()
+    )
+    assert code == 130 and "Interrupted: scoring the best epoch" in output
+    result = json.loads((folder / "result.json").read_text())
+    assert result["interrupted"] and set(result["scores"]) == {"train", "val", "test"}
+    assert len(list(folder.glob("*.csv"))) == 4
+    assert not list(folder.glob(".*"))  # nothing half-written
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_no_result(data_dir, tmp_path):
+    folder = tmp_path / "run"
+    code, output = interrupted(
+        folder, data_dir, after=lambda: (folder / "tensorboard").exists()
+    )
+    assert code == 130 and "left without scores" in output
+    assert not (folder / "result.json").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(data_dir, tmp_path):
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    options = ["--epochs", 2, "--deterministic", "--out"]
+    subprocess.run(command(*options, whole, data_dir=data_dir), check=True)
+    killed = subprocess.Popen(command(*options, part, data_dir=data_dir))
+    while killed.poll() is None and not (part / "history.csv").exists():
+        time.sleep(0.05)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL and not (part / "result.json").exists()
+    again = subprocess.run(
+        command(*options, part, data_dir=data_dir), capture_output=True, text=True
+    )
+    assert again.returncode == 0 and "Going on after epoch 1" in again.stdout
+    for path in [*whole.glob("*.csv"), whole / "result.json"]:  # to the bit
+        assert (part / path.name).read_bytes() == path.read_bytes(), path.name
+    assert not (part / "state.npz").exists()
+
+
+def test_a_run_that_diverges_says_where_and_what_to_try(data_dir, tmp_path):
+    diverging = ["--set", "learning_rate=1e30", "--out", tmp_path / "run"]
+    done = subprocess.run(
+        command(*diverging, data_dir=data_dir), capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "in epoch 1, step" in done.stderr and "smaller learning_rate" in done.stderr
+
+
+def test_two_runs_in_one_folder_at_a_time_are_refused(data_dir, tmp_path):
+    with files.lock(tmp_path / "run"):
+        done = subprocess.run(
+            command("--out", tmp_path / "run", data_dir=data_dir),
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 1 and "Another process is at work" in done.stderr

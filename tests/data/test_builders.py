@@ -1,0 +1,215 @@
+"""The builders as users meet them: through `tfds.load` and its relatives."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import medmnist_tfds
+from medmnist_tfds.data import builders, catalog
+from medmnist_tfds.data.medmnist_phantom import images
+from medmnist_tfds.data.medmnist_phantom import (
+    medmnist_phantom_dataset_builder as phantoms,
+)
+
+
+@pytest.mark.parametrize("name", catalog.DATASETS)
+def test_phantoms_have_the_features_and_labels_of_the_real_data(name, phantom):
+    dataset, builder = catalog.DATASETS[name], phantom(name)
+    real = tfds.builder(f"medmnist/{name}", data_dir=builder.data_dir_root)
+    assert str(builder.info.features) == str(real.info.features)
+    assert builder.info.metadata["labels"] == list(dataset.labels)
+    assert builder.info.metadata["task"] == dataset.task.value
+    assert builder.info.metadata["phantom"] and not real.info.metadata["phantom"]
+    if dataset.task is not catalog.Task.MULTILABEL:
+        assert builder.info.features["label"].names == list(dataset.labels)
+    for split in catalog.SPLITS:
+        rows = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+        drawn, labels = images.generate(
+            dataset, split=split, examples=phantoms.SPLITS[split]
+        )
+        np.testing.assert_array_equal(rows["image"], drawn)
+        np.testing.assert_array_equal(rows["label"], labels.squeeze())
+        np.testing.assert_array_equal(rows["index"], np.arange(len(drawn)))
+        if labels.shape[1] == 1:
+            assert set(labels[:, 0]) == set(range(dataset.num_labels))
+        else:
+            assert ((labels.sum(axis=0) > 0) & (labels.sum(axis=0) < len(labels))).all()
+
+
+def test_tfds_load_works_in_every_usual_form(phantom, data_dir):
+    name = "medmnist_phantom/derma"
+    phantom("derma")
+    train, info = tfds.load(
+        name, split="train", as_supervised=True, with_info=True, data_dir=data_dir
+    )
+    image, label = next(iter(train))
+    assert image.shape == (28, 28, 3) and image.dtype == tf.uint8 and label.shape == ()
+    assert info.splits["train"].num_examples == 600
+    part = tfds.load(name, split="train[:10%]", data_dir=data_dir)
+    assert [int(row["index"]) for row in part] == list(range(60))
+    whole = tfds.load(name, split="test", batch_size=-1, data_dir=data_dir)
+    assert whole["image"].shape == (200, 28, 28, 3)
+    frame = tfds.as_dataframe(part.take(3), info)
+    assert list(frame["index"]) == [0, 1, 2]
+    assert tfds.show_examples(part, info, plot_scale=0.5) is not None
+
+
+def test_data_source_reads_rows_at_random(tmp_path):
+    source = tfds.data_source(
+        "medmnist_phantom/breast",
+        split="val",
+        data_dir=tmp_path,
+        builder_kwargs={"file_format": "array_record"},
+    )
+    assert len(source) == 200
+    assert source[17]["index"] == 17 and source[17]["image"].shape == (28, 28, 1)
+
+
+def test_the_environment_names_tfdss_folder(tmp_path):
+    script = (
+        "import tensorflow_datasets as tfds, medmnist_tfds;"
+        "tfds.load('medmnist_phantom/breast')"
+    )
+    environment = {**_environment(), "TFDS_DATA_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+    assert (tmp_path / "medmnist_phantom/breast/1.0.0/dataset_info.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [("oct", "sparse_categorical_crossentropy"), ("chest", "binary_crossentropy")],
+)
+def test_supervised_batches_go_straight_into_fit(name, loss, phantom):
+    batches = phantom(name).as_dataset(split="train", as_supervised=True).batch(100)
+    classes = catalog.DATASETS[name].num_labels
+    model = keras.Sequential(
+        [
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(classes, "sigmoid" if name == "chest" else "softmax"),
+        ]
+    )
+    model.compile("adam", loss)
+    history = model.fit(batches, epochs=3, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+
+
+def test_two_processes_preparing_the_same_data_both_succeed(tmp_path):
+    script = (
+        "import sys, tensorflow_datasets as tfds, medmnist_tfds;"
+        "d = tfds.load('medmnist_phantom/breast', data_dir=sys.argv[1]);"
+        "assert sum(1 for _ in d['val']) == 200"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    both = [subprocess.Popen(command, env=_environment()) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    left = {path.name for path in (tmp_path / "medmnist_phantom/breast").iterdir()}
+    assert left == {"1.0.0", ".1.0.0.lock"}
+
+
+@pytest.mark.parametrize("name", ["breast", "chest", "derma"])
+def test_records_are_those_that_tfds_would_write(name, phantom, tmp_path, monkeypatch):
+    kind = type(phantom(name))
+    monkeypatch.setattr(
+        kind, "_generate_splits", tfds.core.GeneratorBasedBuilder._generate_splits
+    )
+    plain = kind(config=name, data_dir=tmp_path)
+    plain.download_and_prepare()
+
+    def records(builder, split):
+        files = map(str, builder.info.splits[split].filepaths)
+        rows = tf.data.TFRecordDataset(list(files)).as_numpy_iterator()
+        return [tf.train.Example.FromString(row) for row in rows]
+
+    for split in catalog.SPLITS:
+        assert records(phantom(name), split) == records(plain, split)
+        found, expected = phantom(name).info.splits[split], plain.info.splits[split]
+        assert found.shard_lengths == expected.shard_lengths
+        assert found.num_bytes == expected.num_bytes
+
+
+def test_fewer_examples_and_more_shards_as_tfds_has_them(tmp_path):
+    config = tfds.download.DownloadConfig(max_examples_per_split=10, num_shards=2)
+    builder = tfds.builder("medmnist_phantom/breast", data_dir=tmp_path)
+    builder.download_and_prepare(download_config=config)
+    assert builder.info.splits["test"].shard_lengths == [5, 5]
+
+
+def test_a_phantom_can_be_larger(tmp_path):
+    splits = {"train": 1500, "val": 30, "test": 40}
+    config = phantoms.PhantomConfig(name="oct_1500", dataset="oct", splits=splits)
+    builder = tfds.builder("medmnist_phantom", config=config, data_dir=tmp_path)
+    builder.download_and_prepare()
+    assert {s: i.num_examples for s, i in builder.info.splits.items()} == splits
+    assert builder.info.metadata["phantom"]
+
+
+def test_sizes_above_28_are_of_release_3_only():
+    assert str(tfds.builder("medmnist/oct").version) == "1.0.0"
+    assert str(tfds.builder("medmnist/oct:3.0.0").version) == "3.0.0"
+    assert str(tfds.builder("medmnist/oct_64").version) == "3.0.0"
+    assert tfds.builder("medmnist/oct_64:3.0.0").info.features["image"].shape[0] == 64
+    with pytest.raises(AssertionError, match="cannot be loaded at version 1.0.0"):
+        tfds.builder("medmnist/oct_64:1.0.0")
+
+
+def test_derma_warns_of_licence_and_leakage_exactly_once():
+    builders._warn_once.cache_clear()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            info = tfds.builder("medmnist/derma").info
+    told = [str(w.message) for w in caught if "DermaMNIST" in str(w.message)]
+    assert len(told) == 1
+    assert "no commercial use" in told[0] and "Scientific Data 12:196" in told[0]
+    assert info.metadata["caution"] == told[0]
+    assert info.redistribution_info.license == "CC BY-NC 4.0"
+
+
+def test_checksums_are_those_of_the_catalog():
+    folder = pathlib.Path(medmnist_tfds.__file__).parent / "data/medmnist"
+    lines = (folder / "checksums.tsv").read_text().splitlines()
+    known = {
+        f"{file.url}\t{file.bytes}\t{file.sha256}\t{file.name}"
+        for dataset in catalog.DATASETS.values()
+        for release in dataset.releases.values()
+        for file in release.files.values()
+        if file.sha256
+    }
+    assert set(lines) == known and len(lines) == len(known)
+
+
+@pytest.mark.parametrize("name", ["breast", "retina"])
+def test_real_data_equal_the_official_file_row_by_row(name, official_root, tmp_path):
+    config = tfds.download.DownloadConfig(manual_dir=official_root)
+    rows, info = tfds.load(
+        f"medmnist/{name}",
+        batch_size=-1,
+        data_dir=tmp_path,
+        with_info=True,
+        download_and_prepare_kwargs={"download_config": config},
+    )
+    release = catalog.DATASETS[name].releases["1.0.0"]
+    with np.load(official_root / f"{name}mnist.npz") as official:
+        for split, size in release.splits.items():
+            found = tfds.as_numpy(rows[split])
+            assert len(found["label"]) == info.splits[split].num_examples == size
+            images_ = official[f"{split}_images"].reshape(found["image"].shape)
+            np.testing.assert_array_equal(found["image"], images_)
+            np.testing.assert_array_equal(
+                found["label"], official[f"{split}_labels"][:, 0]
+            )
+    assert info.download_size == (official_root / f"{name}mnist.npz").stat().st_size
+    assert info.metadata["release"] == "1.0.0"
+
+
+def _environment() -> dict:
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -1,0 +1,88 @@
+"""The catalog agrees with the paper's Table 1, and names lead to the right variant."""
+
+import dataclasses
+
+import pytest
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors
+
+# Table 1 of the paper: classes or labels, training, validation, test.
+TABLE_1 = {
+    "path": (9, 89_996, 10_004, 7_180),
+    "chest": (14, 78_468, 11_219, 22_433),
+    "derma": (7, 7_007, 1_003, 2_005),
+    "oct": (4, 97_477, 10_832, 1_000),
+    "pneumonia": (2, 4_708, 524, 624),
+    "retina": (5, 1_080, 120, 400),
+    "breast": (2, 546, 78, 156),
+    "organ_axial": (11, 34_581, 6_491, 17_778),
+    "organ_coronal": (11, 13_000, 2_392, 8_268),
+    "organ_sagittal": (11, 13_940, 2_452, 8_829),
+}
+
+
+def test_release_1_is_the_papers_table_1():
+    found = {
+        name: (d.num_labels, *(d.releases["1.0.0"].splits[s] for s in catalog.SPLITS))
+        for name, d in catalog.DATASETS.items()
+    }
+    assert found == TABLE_1
+
+
+def test_every_file_has_an_address_and_an_md5():
+    for dataset in catalog.DATASETS.values():
+        assert list(dataset.releases["1.0.0"].files) == [28]
+        assert list(dataset.releases["3.0.0"].files) == [28, 64, 128, 224]
+        for release in dataset.releases.values():
+            for size, file in release.files.items():
+                assert file.url.startswith("https://zenodo.org/record")
+                assert len(file.md5) == 32
+                suffix = "" if size == 28 else f"_{size}"
+                assert file.name == f"{release.flag}{suffix}.npz"
+
+
+def test_records_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        catalog.DATASETS["derma"].channels = 1
+    with pytest.raises(TypeError):
+        catalog.DATASETS["derma"] = None
+
+
+@pytest.mark.parametrize(
+    ("name", "tfds_name", "flag"),
+    [
+        ("derma", "medmnist/derma:1.0.0", "dermamnist"),
+        ("derma_224", "medmnist/derma_224:3.0.0", "dermamnist_224"),
+        ("medmnist/derma", "medmnist/derma:1.0.0", "dermamnist"),
+        ("organ_axial", "medmnist/organ_axial:1.0.0", "organmnist_axial"),
+        ("organ_axial:3.0.0", "medmnist/organ_axial:3.0.0", "organamnist"),
+        ("medmnist_phantom/chest", "medmnist_phantom/chest", "phantom-chestmnist"),
+    ],
+)
+def test_parse_reads_names_as_tfds_does(name, tfds_name, flag):
+    variant = catalog.parse(name)
+    assert (variant.tfds_name, variant.flag) == (tfds_name, flag)
+    assert catalog.from_flag(flag).flag == flag
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dermma", "Did you mean 'derma'"),
+        ("Derma!", "is no dataset name"),
+        ("derma:2.0.0", "no release '2.0.0'"),
+        ("derma_224:1.0.0", "no images of size 224"),
+        ("derma_65", "no images of size 65"),
+        ("medmnist_phantom/derma_64", "phantom data have neither"),
+    ],
+)
+def test_parse_refuses_what_does_not_exist(name, message):
+    with pytest.raises(errors.MedMNISTError, match=message):
+        catalog.parse(name)
+
+
+def test_a_phantom_is_called_one_wherever_it_is_named():
+    variant = catalog.parse("derma", phantom=True)
+    for name in (variant.tfds_name, variant.flag, variant.title):
+        assert "phantom" in name.lower()

@@ -1,0 +1,134 @@
+"""Batches: every example, one shape, the same order for the same seed everywhere."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from medmnist_tfds.data import pipeline
+from medmnist_tfds.process import errors
+
+
+@pytest.fixture(params=["in memory", "streamed"])
+def limit(request) -> int:
+    return pipeline.MEMORY_LIMIT if request.param == "in memory" else 0
+
+
+def rows(batches) -> list[bytes]:
+    """Each image as bytes: equal images are equal rows."""
+    return [image.tobytes() for images, *_ in batches for image in images.numpy()]
+
+
+def test_order_is_the_same_on_every_machine():
+    # Pinned: a change of NumPy, or of `order`, must not change anyone's results.
+    digest = hashlib.sha256(pipeline.order(1000, seed=3, epoch=7).tobytes()).hexdigest()
+    assert digest == "bc88a38d339cfd610bf3b2f1bda69293afee336dadc0aa218af8fdcbceb44f64"
+
+
+def test_order_is_a_permutation_that_changes_with_seed_and_epoch():
+    orders = [pipeline.order(500, seed=s, epoch=e) for s in (0, 1) for e in (0, 1)]
+    assert all(sorted(order) == list(range(500)) for order in orders)
+    assert len({order.tobytes() for order in orders}) == 4
+
+
+def test_each_example_is_used_once_per_epoch_over_full_batches(phantom, limit):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)  # 200 images
+    assert split.in_memory == (limit > 0) and split.steps(64) == 4
+    batches = list(split.train_batches(64, seed=0).take(25))  # 8 epochs
+    assert {images.shape[0] for images, _ in batches} == {64}
+    seen = rows(batches)
+    every = sorted(rows(split.eval_batches(200)))
+    epochs = [seen[i : i + 200] for i in range(0, 1600, 200)]
+    assert all(sorted(epoch) == every for epoch in epochs)
+    assert all(a != b for a, b in zip(epochs, epochs[1:], strict=False))
+
+
+def test_labels_stay_with_their_images(phantom, limit):
+    split = pipeline.Split(phantom("oct"), "test", memory_limit=limit)
+    images = pipeline.Split(phantom("oct"), "test").images
+    label_of = dict(zip([i.tobytes() for i in images], split.labels, strict=True))
+    for images, labels in split.train_batches(50, seed=1).take(4):
+        for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+            assert label_of[image.tobytes()] == label
+
+
+def test_the_same_seed_gives_the_same_batches_and_another_does_not(phantom, limit):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
+    one, same, other = (
+        rows(split.train_batches(32, seed=s).take(9)) for s in (5, 5, 6)
+    )
+    assert one == same != other
+
+
+def test_training_goes_on_at_any_step(phantom, limit):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
+    whole = rows(split.train_batches(48, seed=2).take(12))
+    rest = rows(split.train_batches(48, seed=2, first_step=7).take(5))
+    assert rest == whole[7 * 48 :]
+
+
+def test_the_order_does_not_depend_on_tensorflows_global_seed(phantom, limit):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
+    found = []
+    for seed in (1, 2):
+        tf.random.set_seed(seed)
+        found.append(rows(split.train_batches(32, seed=5).take(9)))
+    assert found[0] == found[1]
+
+
+def test_rows_are_read_in_the_order_asked_for(phantom, limit):
+    split = pipeline.Split(phantom("oct"), "val", memory_limit=limit)
+    index = np.array([150, 3, 7])
+    whole = pipeline.Split(phantom("oct"), "val").images
+    np.testing.assert_array_equal(split.rows(index), whole[index])
+
+
+def test_images_beyond_the_limit_are_not_read_into_memory(phantom):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=0)
+    with pytest.raises(errors.MedMNISTError, match="156,800 bytes, more than"):
+        _ = split.images
+
+
+def test_data_that_cannot_be_read_are_refused(tmp_path):
+    name = "medmnist_phantom/breast"
+    with pytest.raises(errors.MedMNISTError, match="Call builder.download_and_prepare"):
+        pipeline.Split(tfds.builder(name, data_dir=tmp_path), "train")
+    random = tfds.builder(name, data_dir=tmp_path, file_format="array_record")
+    random.download_and_prepare()
+    with pytest.raises(errors.MedMNISTError, match="with another data_dir"):
+        pipeline.Split(random, "train")
+
+
+def test_a_batch_may_be_larger_than_the_split(phantom, limit):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
+    images, labels = next(iter(split.train_batches(512, seed=0)))
+    assert images.shape == (512, 28, 28, 1) and labels.shape == (512,)
+    assert split.steps(512) == 1
+
+
+@pytest.mark.parametrize("batch_size", [64, 100, 200, 256])
+def test_evaluation_keeps_the_order_and_counts_each_example_once(
+    phantom, limit, batch_size
+):
+    split = pipeline.Split(phantom("chest"), "val", memory_limit=limit)
+    whole = pipeline.Split(phantom("chest"), "val")
+    images, labels, weights = (
+        np.concatenate(part)
+        for part in zip(
+            *split.eval_batches(batch_size).as_numpy_iterator(), strict=True
+        )
+    )
+    assert len(images) % batch_size == 0 and weights.sum() == 200
+    np.testing.assert_array_equal(images[weights == 1], whole.images)
+    np.testing.assert_array_equal(labels[weights == 1], whole.labels)
+    assert (weights[200:] == 0).all()
+
+
+def test_shapes_are_static_so_that_nothing_is_traced_twice(phantom, limit):
+    split = pipeline.Split(phantom("chest"), "val", memory_limit=limit)
+    train, evaluation = split.train_batches(64, seed=0), split.eval_batches(64)
+    for spec in (*train.element_spec, *evaluation.element_spec):
+        assert spec.shape.is_fully_defined() and spec.shape[0] == 64
+    assert train.cardinality() == tf.data.INFINITE_CARDINALITY

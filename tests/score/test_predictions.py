@@ -1,0 +1,294 @@
+"""Prediction files: the official form both ways, whole and in order, or refused.
+
+Never downloads; only the tests on real labels read official files, and skip without.
+"""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors
+from medmnist_tfds.score import predictions, scoring
+
+NAMES = [f"{name}:3.0.0" for name in catalog.DATASETS] + ["derma_64", "breast_224"]
+LINES = [f"{row},0.25,0.75" for row in range(78)]  # breast's validation split
+
+
+def _with(line: str) -> list[str]:
+    return LINES[:5] + [line] + LINES[6:]
+
+
+def _rooted(official, folder):
+    """The official class, its `.npz` files in `folder`; `seen` is what it scored."""
+
+    class Evaluator(official.Evaluator):
+        def __init__(self, flag, split, size=None):
+            super().__init__(flag, split, size, root=str(folder))
+
+        def evaluate(self, y_score, save_folder=None, run=None):
+            type(self).seen = y_score
+            return super().evaluate(y_score, save_folder, run)
+
+    return Evaluator
+
+
+def _synthetic(official, folder, variant, split, targets):
+    """The official class, reading a small file with `targets` made in `folder`."""
+    np.savez(folder / f"{variant.flag}.npz", **{f"{split}_labels": targets})
+    return _rooted(official, folder)
+
+
+def _split(name: str):
+    """(variant, its smallest split, random targets, random scores of that split)."""
+    rng = np.random.default_rng(0)
+    variant = catalog.parse(name)
+    split = min(variant.release.splits, key=variant.release.splits.get)
+    shape = variant.release.splits[split], variant.dataset.num_labels
+    if variant.dataset.task is catalog.Task.MULTILABEL:
+        targets = rng.integers(0, 2, shape, np.uint8)
+    else:
+        targets = rng.permutation(np.arange(shape[0]) % shape[1])[:, None]
+    return variant, split, targets.astype(np.uint8), rng.random(shape)
+
+
+def _write(folder, name="breast", run="test", **changes) -> pathlib.Path:
+    variant, split, targets, scores = _split(name)
+    given = dict(dataset=variant, split=split, scores=scores, targets=targets)
+    return predictions.write(folder, run=run, **(given | changes))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_official_parser_reads_our_file(official, tmp_path, name):
+    variant, split, targets, scores = _split(name)
+    evaluator = _synthetic(official, tmp_path, variant, split, targets)
+    path = _write(tmp_path / "new" / "folder", name, run="cnn-1_seed0")
+    metrics = evaluator.parse_and_evaluate(str(path))
+    found = scoring.score(targets, scores, task=variant.dataset.task)
+    assert metrics == pytest.approx((found.auc, found.acc), abs=1e-12, rel=0)
+    np.testing.assert_allclose(evaluator.seen, scores, rtol=0, atol=1e-12)
+    # It saved what it had parsed under the name that it gives: ours, so one file.
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["breast", "retina", "chest", "derma_64"])
+def test_official_evaluators_file_is_read_with_the_same_scores(
+    official, tmp_path, name, dtype
+):
+    variant, split, targets, scores = _split(name)
+    scores = scores.astype(dtype)
+    evaluator = _synthetic(official, tmp_path, variant, split, targets)
+    flag, _, size = variant.flag.partition("_")
+    evaluator(flag, split, size=size or None).evaluate(scores, str(tmp_path), "run")
+    (path,) = tmp_path.glob("*.csv")
+    found = predictions.read(path)
+    assert (found.variant.flag, found.split, found.run) == (variant.flag, split, "run")
+    np.testing.assert_array_equal(found.scores.astype(dtype), scores, strict=True)
+
+
+@pytest.mark.parametrize("split", catalog.SPLITS)
+@pytest.mark.parametrize("name", ["breast", "retina"])
+def test_evaluate_equals_the_official_evaluator_on_real_labels(
+    official, official_root, tmp_path, monkeypatch, name, split
+):
+    variant = catalog.parse(name)
+    shape = variant.release.splits[split], variant.dataset.num_labels
+    scores = np.random.default_rng(0).random(shape).round(2)
+    given = dict(dataset=name, split=split, scores=scores, run="real")
+    monkeypatch.setenv("MEDMNIST_ROOT", str(official_root))
+    path = predictions.write(tmp_path, **given)
+    expected = _rooted(official, official_root)(variant.flag, split).evaluate(scores)
+    found = predictions.evaluate(path)
+    assert (found.auc, found.acc) == pytest.approx(expected, abs=1e-12, rel=0)
+    monkeypatch.setenv("MEDMNIST_ROOT", str(tmp_path))
+    assert predictions.evaluate(path, folder=official_root) == found
+
+
+@pytest.mark.parametrize("name", ["breast", "derma_64", "organ_sagittal"])
+def test_name_holds_flag_split_rounded_scores_and_run(tmp_path, name):
+    variant, split, targets, scores = _split(name)
+    result = scoring.score(targets, scores, task=variant.dataset.task)
+    path = _write(tmp_path, name, run="a-b_c+1")
+    numbers = f"[AUC]{result.auc:.3f}_[ACC]{result.acc:.3f}"
+    assert path == tmp_path / f"{variant.flag}_{split}_{numbers}@a-b_c+1.csv"
+    found = predictions.read(path)
+    assert (found.variant.flag, found.split) == (variant.flag, split)
+    assert found.run == "a-b_c+1"
+
+
+@pytest.mark.parametrize("columns", [0, 1, 2])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64"])
+def test_read_gives_back_the_very_bits_that_were_written(tmp_path, dtype, columns):
+    rng = np.random.default_rng(columns)
+    scores = rng.normal(0, 9, (78, columns) if columns else 78).astype(dtype)
+    if dtype == "float64":
+        odd = [1e-300, 5e-324, -0.0, 1 / 3, 0.1 + 0.2, np.finfo(float).max]
+        scores[: len(odd)] = np.reshape(odd, (-1,) + (1,) * (scores.ndim - 1))
+    found = predictions.read(_write(tmp_path, scores=scores)).scores
+    assert found.dtype == np.float64
+    assert found.shape == (78, columns or 1)
+    assert found.tobytes() == scores.astype(np.float64).tobytes()
+
+
+def test_rows_in_any_order_are_read_in_the_official_order(official, tmp_path):
+    variant, split, targets, scores = _split("retina")
+    path = _write(tmp_path, "retina")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(np.random.default_rng(0).permutation(lines)))
+    assert not path.read_text().startswith("0,")
+    np.testing.assert_array_equal(predictions.read(path).scores, scores)
+    evaluator = _synthetic(official, tmp_path, variant, split, targets)
+    evaluator.parse_and_evaluate(str(path))
+    np.testing.assert_allclose(evaluator.seen, scores, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (LINES[:5] + LINES[6:], "row 5 is missing.*rows 0 to 77 once each"),
+        (LINES[:-1], "row 77 is missing"),
+        (LINES + ["78,0.1,0.9"], "row 78 in line 79 is extra"),
+        (["id,first,second", *LINES], "line 1: 'id,first,second'.*no header"),
+        ([",0,1", *LINES], "line 1: ',0,1' is not a row of numbers.*no header"),
+        ([f"{line},0" for line in LINES], "row 0 in line 1 has 3 scores"),
+        ([*map(str, range(78))], "row 0 in line 1 has 0 scores"),
+        ([], "row 0 is missing"),
+        (_with("4,0.1,0.9"), "row 4 is repeated in line 6"),
+        (_with("-1,0.1,0.9"), "row -1 in line 6 is extra"),
+        (_with("5,0.2,high"), "line 6: '5,0.2,high' is not a row"),
+        (_with("5,0.2,"), "line 6: '5,0.2,' is not a row"),
+        (_with("5.0,0.2,0.8"), "line 6: '5.0,0.2,0.8' is not a row"),
+        (_with("5,\xff,0.8"), "line 6: '5,.,0.8' is not a row"),  # not UTF-8
+        (_with(""), "line 6: '' is not a row of numbers"),
+        (_with("5,nan,0.8"), r"line 6 \(row 5\) has a score that is NaN"),
+        (_with("5,0.2,inf"), r"line 6 \(row 5\).*infinite"),
+        (_with("5,-inf,1"), r"line 6 \(row 5\).*diverge"),
+        (_with("5,0.2"), "row 5 in line 6 has 1 scores.*with 1 or 2 scores"),
+        (_with("5,0,0,1"), "row 5 in line 6 has 3 scores"),
+        (_with("5"), "row 5 in line 6 has 0 scores"),
+    ],
+)
+def test_a_file_that_is_not_the_split_is_refused_by_row(tmp_path, lines, message):
+    path = tmp_path / "breastmnist_val_[AUC]0.500_[ACC]0.500@run.csv"
+    path.write_text("\n".join(lines), encoding="latin-1")
+    for reader in (predictions.read, predictions.evaluate):
+        with pytest.raises(errors.MedMNISTError, match=message) as error:
+            reader(path)
+        assert str(error.value).startswith(path.name)
+
+
+def test_a_task_of_classes_or_labels_needs_all_its_columns(tmp_path):
+    path = tmp_path / "retinamnist_val.csv"
+    path.write_text("\n".join(f"{row},0.1,0.2,0.3,0.4" for row in range(120)))
+    with pytest.raises(errors.MedMNISTError, match="has 4 scores.*all with 5 scores"):
+        predictions.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("scores.csv", "scores.csv is no standard prediction file.*such as"),
+        ("breastmnist.csv", "no standard prediction file"),
+        ("breastmnist_holdout_[AUC]0.5@run.csv", "no standard prediction file"),
+        ("breastmnist_testing.csv", "no standard prediction file"),
+        ("breastmnist_val_[AUC]0.5@run.txt", "no standard prediction file"),
+        ("_val.csv", "no standard prediction file"),
+        ("brestmnist_val@run.csv", "no flag 'brestmnist'.*mean 'breastmnist'"),
+        ("breastmnist_65_val@run.csv", "no flag 'breastmnist_65'"),
+        ("organmnist_val@run.csv", "no flag 'organmnist'.*mean 'organ"),
+    ],
+)
+def test_a_file_name_of_another_form_is_refused(tmp_path, name, message):
+    (tmp_path / name).write_text("\n".join(LINES))
+    with pytest.raises(errors.MedMNISTError, match=message):
+        predictions.read(tmp_path / name)
+
+
+def test_a_file_name_may_end_after_the_split_as_officially(tmp_path):
+    (tmp_path / "breastmnist_val.csv").write_text("\n".join(LINES))
+    found = predictions.read(tmp_path / "breastmnist_val.csv")
+    assert (found.variant.flag, found.split, found.run) == ("breastmnist", "val", "")
+
+
+@pytest.mark.parametrize(
+    "run", ["a@b", "a.b", "a/b", "a\\b", "a:b", "a b", "a\n", " ", ""]
+)
+def test_a_run_name_that_cannot_be_parsed_back_is_refused(tmp_path, run):
+    with pytest.raises(errors.MedMNISTError, match="run's name is .*any of @"):
+        _write(tmp_path / "new", run=run)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("split", ["validation", "TEST", "", "test_"])
+@pytest.mark.parametrize("dataset", ["breast", "medmnist_phantom/breast"])
+def test_an_unknown_split_is_refused(tmp_path, dataset, split):
+    with pytest.raises(errors.MedMNISTError, match="no split .*train, val, test"):
+        _write(tmp_path / "new", dataset=dataset, split=split, targets=None)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["breast", "retina", "chest"])
+def test_a_phantom_is_scored_without_files_and_its_name_says_phantom(tmp_path, name):
+    variant = catalog.parse(f"medmnist_phantom/{name}")
+    targets = predictions.split_targets(variant, "val")
+    scores = np.random.default_rng(0).random((len(targets), variant.dataset.num_labels))
+    given = dict(dataset=f"medmnist_phantom/{name}", split="val", scores=scores)
+    path = predictions.write(tmp_path, run="run", **given)
+    assert path.name.startswith(f"phantom-{name}mnist_val_")
+    assert predictions.read(path).variant == variant
+    expected = scoring.score(targets, scores, task=variant.dataset.task)
+    assert predictions.evaluate(path) == expected
+
+
+def test_a_phantom_file_of_a_part_of_the_split_is_not_scored(tmp_path):
+    path = tmp_path / "phantom-breastmnist_val@run.csv"
+    path.write_text("\n".join(LINES))
+    with pytest.raises(errors.MedMNISTError, match="y_score 78.*whole split"):
+        predictions.evaluate(path)
+
+
+@pytest.mark.parametrize(
+    "scores", [np.full((78, 2), np.nan), np.ones((78, 3)), np.ones((77, 2))]
+)
+def test_scores_that_cannot_be_scored_leave_no_file(tmp_path, scores):
+    with pytest.raises(errors.MedMNISTError, match="y_score|scores of 77"):
+        _write(tmp_path / "new", scores=scores)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_an_interrupted_write_leaves_what_was_there(tmp_path, monkeypatch, earlier):
+    def visible():
+        return {path: path.read_bytes() for path in tmp_path.glob("[!.]*")}
+
+    class CutWriter:
+        def __init__(self, file):
+            self.file = file
+
+        def writerows(self, rows):
+            self.file.write(f"{next(iter(rows))}\n")
+            self.file.flush()
+            assert visible() == before  # a half-written file has another name
+            raise KeyboardInterrupt
+
+    if earlier:
+        _write(tmp_path)
+    before = visible()
+    monkeypatch.setattr(predictions.csv, "writer", CutWriter)
+    with pytest.raises(KeyboardInterrupt):
+        _write(tmp_path)
+    assert visible() == before
+    assert len(list(tmp_path.iterdir())) == earlier
+
+
+def test_a_write_that_cannot_be_moved_into_place_leaves_no_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        _write(tmp_path)
+    assert not list(tmp_path.iterdir())
