@@ -1,0 +1,84 @@
+"""The arrays of a dataset, wherever they are: official file, phantom, prepared data.
+
+Never decides which dataset is meant, and never prepares or writes anything.
+"""
+
+import pathlib
+from typing import Protocol
+
+import numpy as np
+
+from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data.medmnist_phantom import images as phantoms
+from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
+
+
+class Arrays(Protocol):
+    """Three splits in the official order."""
+
+    def images(self, split: str) -> np.ndarray:
+        """uint8 (examples, size, size, channels)."""
+
+    def labels(self, split: str) -> np.ndarray:
+        """uint8 (examples, 1), or (examples, labels) for the multi-label task."""
+
+
+def find(
+    variant: catalog.Variant,
+    *,
+    data_dir: pathlib.Path | None = None,
+    manual_dir: pathlib.Path | None = None,
+) -> Arrays:
+    """The variant's arrays: of the phantom, else of the official file.
+
+    Where no official file lies at hand but the TFDS data have been prepared, as on a
+    machine that only runs reports, they are read instead of downloading the file.
+
+    Raises:
+      MedMNISTError: as `archive.find` says.
+    """
+    if variant.phantom:
+        return _Phantom(variant)
+    if manual_dir is None and not archive.is_here(variant):
+        prepared = _prepared(variant, data_dir)
+        if prepared is not None:
+            return prepared
+    return archive.Archive(variant, folder=manual_dir)
+
+
+class _Phantom:
+    def __init__(self, variant: catalog.Variant):
+        self._dataset = variant.dataset
+
+    def images(self, split: str) -> np.ndarray:
+        return self._generate(split)[0]
+
+    def labels(self, split: str) -> np.ndarray:
+        return self._generate(split)[1]
+
+    def _generate(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        examples = medmnist_phantom_dataset_builder.SPLITS[split]
+        return phantoms.generate(self._dataset, split=split, examples=examples)
+
+
+class _Prepared:
+    def __init__(self, builder):
+        self._builder = builder
+
+    def images(self, split: str) -> np.ndarray:
+        from medmnist_tfds.data import pipeline  # here: it imports TensorFlow
+
+        return pipeline.Split(self._builder, split).images
+
+    def labels(self, split: str) -> np.ndarray:
+        from medmnist_tfds.data import pipeline
+
+        labels = pipeline.Split(self._builder, split).labels.astype(np.uint8)
+        return labels.reshape(len(labels), -1)
+
+
+def _prepared(variant: catalog.Variant, data_dir) -> _Prepared | None:
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
+    return _Prepared(builder) if builder.info.splits else None
