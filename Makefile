@@ -1,6 +1,7 @@
 # `make demo` and `make test` need Python 3.10-3.13 and a package registry, nothing else.
 PYTHON ?= python3
 BIN = .venv/bin
+comma := ,
 # TensorFlow Addons want Python 3.10 or 3.11.
 ADDONS_PYTHON ?= $(shell for python in python3.11 python3.10 $(PYTHON); do \
 	$$python -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))" \
@@ -32,37 +33,50 @@ bench: .venv/installed .venv-peer/installed
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.tables
 
+# $(call environment,FOLDER,PYTHON): a new one, with uv, which installs in seconds what
+# takes pip a minute; where there is no uv to be had, pip does it.
+define environment
+	$(2) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv \
+		|| $(1)/bin/python -m pip install --quiet --upgrade pip  # old ones take minutes
+endef
+# $(call install,FOLDER,WHAT)
+define install
+	if $(1)/bin/python -m uv --version >/dev/null 2>&1; then \
+		$(1)/bin/python -m uv pip install --quiet --python $(1)/bin/python $(2); \
+	else $(1)/bin/python -m pip install --quiet $(2); fi
+endef
+
 .venv/installed: setup.cfg pyproject.toml
-	$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \
+	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \
 		sys.exit(f'Python {v[0]}.{v[1]} found, 3.10 to 3.13 needed: make PYTHON=...')"
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip  # old ones resolve for minutes
-	$(BIN)/python -m pip install --quiet --editable .
-	touch $@
+	@echo "Installing TensorFlow and all else into .venv"
+	@$(call environment,.venv,$(PYTHON))
+	@$(call install,.venv,--editable .)
+	@touch $@
 
 # --no-deps: of the official package only the evaluator, our oracle, is used.
 .venv/installed-test: .venv/installed
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	$(BIN)/python -m pip install --quiet --no-deps medmnist==3.0.2
-	touch $@
+	@echo "Installing what the tests need into .venv"
+	@$(call install,.venv,--editable '.[test]')
+	@$(call install,.venv,--no-deps medmnist==3.0.2)
+	@touch $@
 
 .venv-addons/installed-test: setup.cfg pyproject.toml
 	@test -n "$(ADDONS_PYTHON)" || { echo "No Python 3.10 or 3.11 found, which \
 TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
-	$(ADDONS_PYTHON) -m venv .venv-addons
-	.venv-addons/bin/python -m pip install --quiet --upgrade pip
-	.venv-addons/bin/python -m pip install --quiet --editable '.[addons,test]'
-	.venv-addons/bin/python -m pip install --quiet --no-deps medmnist==3.0.2
-	touch $@
+	@echo "Installing TensorFlow Addons and all else into .venv-addons"
+	@$(call environment,.venv-addons,$(ADDONS_PYTHON))
+	@$(call install,.venv-addons,--editable '.[addons$(comma)test]')
+	@$(call install,.venv-addons,--no-deps medmnist==3.0.2)
+	@touch $@
 
 # What we are measured against: PyTorch and the official package, by themselves.
 .venv-peer/installed:
-	$(PYTHON) -m venv .venv-peer
-	.venv-peer/bin/python -m pip install --quiet --upgrade pip
-	.venv-peer/bin/python -m pip install --quiet torch==2.13.0 torchvision \
-		numpy pandas pillow scikit-learn tqdm
-	.venv-peer/bin/python -m pip install --quiet --no-deps medmnist==3.0.2
-	touch $@
+	@$(call environment,.venv-peer,$(PYTHON))
+	@$(call install,.venv-peer,torch==2.13.0 numpy pandas pillow scikit-learn tqdm)
+	@$(call install,.venv-peer,--no-deps medmnist==3.0.2)
+	@touch $@
 
 clean:
 	rm -rf .venv .venv-addons .venv-peer build *.egg-info runs/demo runs/tfds

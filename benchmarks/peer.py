@@ -17,7 +17,6 @@ from medmnist import INFO
 from medmnist import dataset as official
 from medmnist.evaluator import getACC, getAUC
 from torch import nn
-from torchvision import transforms
 
 FLAGS = {"path": "PathMNIST", "derma": "DermaMNIST", "breast": "BreastMNIST"}
 FLAGS["chest"] = "ChestMNIST"
@@ -55,14 +54,22 @@ def resnet18(channels: int, classes: int) -> nn.Module:
     return nn.Sequential(*stem, *blocks, *head)
 
 
+def scaled(picture) -> torch.Tensor:
+    """A PIL image as float32 (channels, h, w) in [-1, 1].
+
+    What torchvision's ToTensor and Normalize do, without torchvision, which does not
+    import beside a PyTorch that was built otherwise.
+    """
+    pixels = np.array(picture)
+    pixels = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1))
+    return pixels.permute(2, 0, 1).contiguous().float().div(255).sub(0.5).div(0.5)
+
+
 def loader(folder, name: str, split: str, *, shuffle: bool, workers: int, batch: int):
     """The official data set, scaled to [-1, 1], in a plain DataLoader."""
-    scale = transforms.Compose(
-        [transforms.ToTensor(), transforms.Normalize(mean=[0.5], std=[0.5])]
-    )
     kind = getattr(official, FLAGS[name])
     return torch.utils.data.DataLoader(
-        kind(split=split, transform=scale, root=folder),
+        kind(split=split, transform=scaled, root=folder),
         batch_size=batch,
         shuffle=shuffle,
         num_workers=workers,

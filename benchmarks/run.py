@@ -26,7 +26,7 @@ from medmnist_tfds.process import files
 HERE = tables.HERE
 PEER = HERE.parent / ".venv-peer/bin/python"  # `make bench` builds it
 _OURS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "medmnist-tfds")
-_PEERS = ("torch", "torchvision", "medmnist")
+_PEERS = ("torch", "medmnist")
 _WARM = {"epoch": 0}  # rounds that do not count; these processes warm up by themselves
 
 
