@@ -2,6 +2,10 @@
 PYTHON ?= python3
 BIN = .venv/bin
 comma := ,
+# A file's tests share what is expensive: they stay in one process.
+PARALLEL ?= --numprocesses 2 --dist loadfile
+# uv leaves modules uncompiled: let the first import of each keep what it compiles.
+export PYTHONDONTWRITEBYTECODE :=
 # TensorFlow Addons want Python 3.10 or 3.11.
 ADDONS_PYTHON ?= $(shell for python in python3.11 python3.10 $(PYTHON); do \
 	$$python -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))" \
@@ -15,14 +19,14 @@ demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon report runs/demo
 
 test: .venv/installed-test lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-slow: .venv/installed-test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
-# The whole suite in the Keras 2 lane, with TensorFlow Addons.
+# The whole suite with Keras 2 and TensorFlow Addons.
 test-addons: .venv-addons/installed-test
-	.venv-addons/bin/python -m pytest
+	.venv-addons/bin/python -m pytest $(PARALLEL)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check

@@ -25,7 +25,11 @@ def official_root() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory) -> pathlib.Path:
     """A folder for TFDS's prepared data, kept for the whole session."""
-    return tmp_path_factory.mktemp("tfds")
+    place = tmp_path_factory.getbasetemp()
+    # Processes of pytest-xdist have folders of their own in one that they share.
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    (place / "tfds").mkdir(exist_ok=True)
+    return place / "tfds"
 
 
 @pytest.fixture(scope="session")
