@@ -12,8 +12,7 @@ import typer
 from rich import box as rich_box
 from rich import table as rich_table
 
-from medmnist_tfds.commands import decathlon as decathlon
-from medmnist_tfds.commands import options
+from medmnist_tfds.commands import decathlon, options
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, memory, quiet, terminal
 
@@ -231,5 +230,5 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"Error: {error}. Free space or choose another folder.", file=sys.stderr)
+        print(f"Error: {errors.said_by_system(error)}", file=sys.stderr)
         raise SystemExit(1) from None
