@@ -127,8 +127,8 @@ def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
     except OSError as error:
         raise errors.MedMNISTError(
             f"{file.name} cannot be written to {root()}. "
-            f"{errors.said_by_system(error)} Or set MEDMNIST_ROOT to a folder with room "
-            "that you may write."
+            f"{errors.said_by_system(error)} Or set MEDMNIST_ROOT to a folder with "
+            "room that you may write."
         ) from error
     else:
         return pathlib.Path(path)
