@@ -108,23 +108,13 @@ def montage(
 ) -> None:
     """Draws some images of each class into a PNG."""
     variant = catalog.parse(name, phantom=phantom)
-    if split not in catalog.SPLITS:
-        raise errors.MedMNISTError(
-            f"There is no split {split!r}. Expected one of {', '.join(catalog.SPLITS)}."
-        )
+    catalog.check_split(split)
     builder = _prepared(variant, data_dir, manual_dir)
     from medmnist_tfds.commands import montage as pictures
     from medmnist_tfds.data import pipeline
 
-    data = pipeline.Split(builder, split)
-    chosen = pictures.choose(data.labels, columns=10)
-    path = pictures.draw(
-        data.rows(chosen),
-        data.labels[chosen],
-        names=variant.dataset.labels,
-        title=f"{variant.title}, {split}",
-        path=out or pathlib.Path(f"montage_{variant.flag}_{split}.png"),
-    )
+    path = out or pathlib.Path(f"montage_{variant.flag}_{split}.png")
+    pictures.write(pipeline.Split(builder, split), variant, path=path)
     terminal.say(f"Wrote {path}")
 
 
@@ -203,14 +193,13 @@ def evaluate(
     """Scores a standard prediction file against the official labels."""
     from medmnist_tfds.score import predictions
 
-    found = predictions.read(file)
-    scores = predictions.evaluate(found, folder=manual_dir)
+    prediction = predictions.read(file)
+    variant = prediction.variant
+    scores = predictions.evaluate(prediction, folder=manual_dir)
     table = rich_table.Table(
-        "label", "AUC", title=f"{found.variant.title}, {found.split}"
+        "label", "AUC", title=f"{variant.title}, {prediction.split}"
     )
-    for label, auc in zip(
-        found.variant.dataset.labels, scores.auc_per_class, strict=True
-    ):
+    for label, auc in zip(variant.dataset.labels, scores.auc_per_class, strict=True):
         table.add_row(label, f"{auc:.3f}")
     terminal.CONSOLE.print(table)
     terminal.say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")

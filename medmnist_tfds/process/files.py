@@ -19,16 +19,14 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """A temporary path beside `path`, moved there if the body succeeds.
 
     Raises:
-      MedMNISTError: its folder cannot be one, or it is no path.
+      MedMNISTError: its folder cannot be made, or it is no path.
     """
     path = checks.path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        file = next(place for place in path.parents if place.exists())
+    except OSError as error:
         raise errors.MedMNISTError(
-            f"{path.parent} cannot be a folder: {file} is a file. Delete it, or choose "
-            "another folder."
+            f"There can be no folder {path.parent}. {errors.said_by_system(error)}"
         ) from error
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
