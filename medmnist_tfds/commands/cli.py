@@ -12,8 +12,7 @@ import typer
 from rich import box as rich_box
 from rich import table as rich_table
 
-from medmnist_tfds.commands import decathlon as decathlon
-from medmnist_tfds.commands import options
+from medmnist_tfds.commands import decathlon, options
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, memory, quiet, terminal
 
@@ -109,23 +108,13 @@ def montage(
 ) -> None:
     """Draws some images of each class into a PNG."""
     variant = catalog.parse(name, phantom=phantom)
-    if split not in catalog.SPLITS:
-        raise errors.MedMNISTError(
-            f"There is no split {split!r}. Expected one of {', '.join(catalog.SPLITS)}."
-        )
+    catalog.check_split(split)
     builder = _prepared(variant, data_dir, manual_dir)
     from medmnist_tfds.commands import montage as pictures
     from medmnist_tfds.data import pipeline
 
-    data = pipeline.Split(builder, split)
-    chosen = pictures.choose(data.labels, columns=10)
-    path = pictures.draw(
-        data.rows(chosen),
-        data.labels[chosen],
-        names=variant.dataset.labels,
-        title=f"{variant.title}, {split}",
-        path=out or pathlib.Path(f"montage_{variant.flag}_{split}.png"),
-    )
+    path = out or pathlib.Path(f"montage_{variant.flag}_{split}.png")
+    pictures.write(pipeline.Split(builder, split), variant, path=path)
     terminal.say(f"Wrote {path}")
 
 
@@ -204,14 +193,13 @@ def evaluate(
     """Scores a standard prediction file against the official labels."""
     from medmnist_tfds.score import predictions
 
-    found = predictions.read(file)
-    scores = predictions.evaluate(found, folder=manual_dir)
+    prediction = predictions.read(file)
+    variant = prediction.variant
+    scores = predictions.evaluate(prediction, folder=manual_dir)
     table = rich_table.Table(
-        "label", "AUC", title=f"{found.variant.title}, {found.split}"
+        "label", "AUC", title=f"{variant.title}, {prediction.split}"
     )
-    for label, auc in zip(
-        found.variant.dataset.labels, scores.auc_per_class, strict=True
-    ):
+    for label, auc in zip(variant.dataset.labels, scores.auc_per_class, strict=True):
         table.add_row(label, f"{auc:.3f}")
     terminal.CONSOLE.print(table)
     terminal.say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
@@ -231,5 +219,5 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"Error: {error}. Free space or choose another folder.", file=sys.stderr)
+        print(f"Error: {errors.said_by_system(error)}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -10,7 +10,6 @@ import os
 import pathlib
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +17,7 @@ import pooch
 import requests
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.process import errors
+from medmnist_tfds.process import checks, errors
 
 _BLOCK_BYTES = 16 * 2**20  # 224-pixel splits exceed a laptop's memory: read in pieces
 
@@ -31,7 +30,8 @@ def root() -> pathlib.Path:
 def is_here(variant: catalog.Variant) -> bool:
     """Whether the file lies where it is looked for; nothing is verified."""
     places = (root(), _path("~/.medmnist"))
-    return any((place / variant.file.name).exists() for place in places)
+    # Not Path.exists: it raises in a home that cannot be entered.
+    return any(os.path.exists(place / variant.file.name) for place in places)
 
 
 def find(
@@ -70,7 +70,7 @@ def find(
 
 def _path(name: str | os.PathLike) -> pathlib.Path:
     # Not Path.expanduser: it raises where there is no home, as in some containers.
-    return pathlib.Path(os.path.expanduser(name))
+    return pathlib.Path(os.path.expanduser(checks.path(name)))
 
 
 def _is_readable(path: pathlib.Path, *, is_asked_for: bool) -> bool:
@@ -89,8 +89,8 @@ def _is_readable(path: pathlib.Path, *, is_asked_for: bool) -> bool:
 
 
 def _verify(path: pathlib.Path, file: catalog.File) -> None:
-    found = pooch.file_hash(str(path), alg="md5")
-    if found == file.md5:
+    md5 = pooch.file_hash(str(path), alg="md5")
+    if md5 == file.md5:
         return
     with path.open("rb") as content:
         is_page = (
@@ -98,7 +98,7 @@ def _verify(path: pathlib.Path, file: catalog.File) -> None:
         )
     kind = "is a web page saved as .npz" if is_page else "is not the official file"
     raise errors.MedMNISTError(
-        f"{path} {kind}: it has {path.stat().st_size} bytes and MD5 {found}, "
+        f"{path} {kind}: it has {path.stat().st_size} bytes and MD5 {md5}, "
         f"expected {file.bytes or 'the official'} bytes and MD5 {file.md5}. It may be "
         "cut off, changed, or of another release. Delete it and run again to download "
         f"{file.url}"
@@ -126,9 +126,9 @@ def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
         reason = f"what came is not the file with MD5 {file.md5} (perhaps a login page)"
     except OSError as error:
         raise errors.MedMNISTError(
-            f"{file.name} cannot be written to {root()} ({error.strerror or error}). "
-            "Free space there or make it writable, or set MEDMNIST_ROOT to a folder "
-            "with room."
+            f"{file.name} cannot be written to {root()}. "
+            f"{errors.said_by_system(error)} Or set MEDMNIST_ROOT to a folder with "
+            "room that you may write."
         ) from error
     else:
         return pathlib.Path(path)
@@ -161,7 +161,8 @@ class Archive:
 
     def labels(self, split: str) -> np.ndarray:
         """uint8 (examples, 1), or (examples, labels) for the multi-label task."""
-        return self._array(f"{split}_labels").astype(np.uint8)
+        with self._damage_named():
+            return self._array(f"{split}_labels").astype(np.uint8)
 
     def images(self, split: str) -> np.ndarray:
         """uint8 (examples, size, size, channels), in the official order."""
@@ -202,13 +203,15 @@ class Archive:
     def _damage_named(self) -> Iterator[None]:
         try:
             yield
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except errors.MedMNISTError:
+            raise
+        except Exception as error:  # zipfile, zlib and NumPy have many words for it
             raise self._broken(f"is damaged ({error})", "a whole .npz file") from error
 
     def _check_header(self, members: zipfile.ZipFile, name: str) -> None:
         if f"{name}.npy" not in members.namelist():
-            found = ", ".join(members.namelist()) or "nothing"
-            raise self._broken(f"has no array {name} (it has {found})", "six arrays")
+            present = ", ".join(members.namelist()) or "nothing"
+            raise self._broken(f"has no array {name} (it has {present})", "six arrays")
         with members.open(f"{name}.npy") as content:
             try:
                 shape, _, dtype = _header(content)
@@ -230,9 +233,9 @@ class Archive:
         if shape != expected or not fits:
             wanted = "uint8" if name.endswith("_images") else "integers"
             raise self._broken(f"{name} is {dtype} {shape}", f"{wanted} {expected}")
-        found = members.getinfo(f"{name}.npy").file_size
-        if found != length:
-            raise self._broken(f"{name} has {found} bytes", f"{length} bytes")
+        size_there = members.getinfo(f"{name}.npy").file_size
+        if size_there != length:
+            raise self._broken(f"{name} has {size_there} bytes", f"{length} bytes")
 
     def _check_range(self, split: str) -> None:
         labels = self._array(f"{split}_labels")
@@ -246,10 +249,10 @@ class Archive:
                 f"labels from 0 to {highest}",
             )
 
-    def _broken(self, found: str, expected: str) -> errors.MedMNISTError:
+    def _broken(self, problem: str, expected: str) -> errors.MedMNISTError:
         return errors.MedMNISTError(
-            f"{self.path}: {found}; expected {expected}. Delete the file and run again "
-            f"to download {self.variant.file.url}"
+            f"{self.path}: {problem}; expected {expected}. Delete the file and run "
+            f"again to download {self.variant.file.url}"
         )
 
 

@@ -73,8 +73,9 @@ class _Prepared:
     def labels(self, split: str) -> np.ndarray:
         from medmnist_tfds.data import pipeline
 
-        labels = pipeline.Split(self._builder, split).labels.astype(np.uint8)
-        return labels.reshape(len(labels), -1)
+        # Streamed: labels alone are read without a look at the images.
+        labels = pipeline.Split(self._builder, split, memory_limit=0).labels
+        return labels.reshape(len(labels), -1).astype(np.uint8)
 
 
 def _prepared(variant: catalog.Variant, data_dir) -> _Prepared | None:

@@ -11,8 +11,6 @@ import warnings
 import filelock
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import example_serializer, writer
-from tensorflow_datasets.proto import tf_example_pb2
 
 from medmnist_tfds.data import catalog, png
 
@@ -71,53 +69,6 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if path.exists():  # the other process was faster
                 self.info.read_from_directory(path)
             super().download_and_prepare(**options)
-
-    def _generate_splits(self, dl_manager, download_config):
-        """As TFDS's own, without its checks of each example: `archive` has checked all.
-
-        They take three times as long as what they check. A TFDS without this method
-        writes the same files, with them.
-        """
-        infos = []
-        for split, generator in self._split_generators(dl_manager).items():
-            template = self._get_filename_template(split_name=split)
-            files = writer.Writer(
-                serializer=_Serializer(self.info.features.get_serialized_info()),
-                filename_template=template,
-                hash_salt=split,
-                disable_shuffling=True,
-                example_writer=self._example_writer(),
-                shard_config=download_config.get_shard_config(),
-            )
-            limited = itertools.islice(
-                generator, download_config.max_examples_per_split
-            )
-            for key, example in tfds.core.utils.tqdm(
-                limited, desc=f"Writing {split}", unit=" examples", leave=False
-            ):
-                files.write(key, example)
-            shard_lengths, num_bytes = files.finalize()
-            infos.append(
-                tfds.core.SplitInfo(
-                    name=split,
-                    shard_lengths=shard_lengths,
-                    num_bytes=num_bytes,
-                    filename_template=template,
-                )
-            )
-        return infos
-
-
-class _Serializer(example_serializer.Serializer):
-    """The `tf.train.Example` that TFDS would make of what `examples` yields."""
-
-    def serialize_example(self, example) -> bytes:
-        proto = tf_example_pb2.Example()
-        feature, label = proto.features.feature, example["label"]
-        feature["image"].bytes_list.value.append(example["image"])
-        feature["label"].int64_list.value.extend(np.atleast_1d(label).tolist())
-        feature["index"].int64_list.value.append(example["index"])
-        return proto.SerializeToString()
 
 
 def warn_of(variant: catalog.Variant) -> None:

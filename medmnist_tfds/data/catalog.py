@@ -29,11 +29,10 @@ class Task(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class File:
-    """One official `.npz` file; `sha256` and `bytes` are None where unknown."""
+    """One official `.npz` file; `bytes` is None where unknown."""
 
     url: str
     md5: str
-    sha256: str | None = None
     bytes: int | None = None
 
     @property
@@ -145,9 +144,10 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
     Raises:
       MedMNISTError: the name is of another form, or there is no such dataset.
     """
-    match = re.fullmatch(
-        r"(?:(medmnist|medmnist_phantom)/)?([a-z_]+?)(?:_(\d+))?(?::([\d.]+))?", name
+    form = (
+        r"(?:(medmnist|medmnist_phantom)/)?([a-z_]+?)(?:_([0-9]{1,9}))?(?::([0-9.]+))?"
     )
+    match = re.fullmatch(form, name) if isinstance(name, str) else None
     if match is None:
         raise errors.MedMNISTError(
             f"{name!r} is no dataset name. Expected a name such as 'derma', "
@@ -170,23 +170,44 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
     )
 
 
-def from_flag(flag: str) -> Variant:
-    """The variant whose prediction files start with `flag`; v1's where both match."""
+def check_split(split: str) -> None:
+    """MedMNISTError if there is no split of that name."""
+    if not isinstance(split, str) or split not in SPLITS:
+        raise errors.MedMNISTError(_unknown("split", split, SPLITS))
+
+
+def from_flag(flag: str, *, version: str | None = None) -> Variant:
+    """The variant whose prediction files start with `flag`.
+
+    Args:
+      flag: as `Variant.flag` gives it.
+      version: of its release; where none is given and several have this flag, which
+        are equal byte for byte, the first.
+
+    Raises:
+      MedMNISTError: no dataset, or not in that release, has this flag.
+    """
     phantom = flag.startswith("phantom-")
-    for dataset in DATASETS.values():
-        for release in dataset.releases.values():
-            for size in release.files:
-                known = Variant(
-                    dataset=dataset, release=release, size=size, phantom=phantom
-                )
-                if known.flag == flag:
-                    return known
-    flags = [r.flag for d in DATASETS.values() for r in d.releases.values()]
-    raise errors.MedMNISTError(_unknown("flag", flag, flags))
+    known = [
+        Variant(dataset=dataset, release=release, size=size, phantom=phantom)
+        for dataset in DATASETS.values()
+        for release in dataset.releases.values()
+        for size in release.files
+    ]
+    fitting = [variant for variant in known if variant.flag == flag]
+    if not fitting:
+        flags = [variant.release.flag for variant in known]
+        raise errors.MedMNISTError(_unknown("flag", flag, flags))
+    for variant in fitting:
+        if version in (None, variant.release.version):
+            return variant
+    versions = [variant.release.version for variant in fitting]
+    raise errors.MedMNISTError(_unknown(f"release of {flag}", version, versions))
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    known = list(dict.fromkeys(known))
+    near = difflib.get_close_matches(str(name)[:80], known, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"There is no {kind} {name!r}. Expected one of {', '.join(known)}.{hint}"
 

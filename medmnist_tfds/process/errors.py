@@ -3,6 +3,34 @@
 Never raised for a mistake of our own; the command line prints it without a traceback.
 """
 
+import errno
+
+_ADVICE = {
+    errno.ENOSPC: "Free space there, or choose another folder.",
+    errno.EDQUOT: "Free space there, or choose another folder.",
+    errno.EFBIG: "Choose a folder on another file system.",
+    errno.EACCES: "Give yourself the right to it, or choose another folder.",
+    errno.EPERM: "Give yourself the right to it, or choose another folder.",
+    errno.EROFS: "It cannot be written: choose another folder.",
+    errno.ENOENT: "Expected it to be there. Is its name right?",
+    errno.ENOTDIR: "A part of this path is a file: choose another folder.",
+    errno.EISDIR: "It is a folder, expected a file. Is its name right?",
+    errno.EEXIST: "Something else is there: choose another folder.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
+    errno.ENFILE: "End other programs: the system has no open file left.",
+    errno.ENOMEM: "End other programs: the system has no memory left.",
+    errno.EIO: "Look after the disk: it could not be read or written.",
+}
+
 
 class MedMNISTError(ValueError):
     """What happened, what was expected, and what to do."""
+
+
+def said_by_system(error: OSError) -> str:
+    """What the system said, of which path, and what helps against it if we know."""
+    paths = [str(path) for path in (error.filename, error.filename2) if path]
+    said = f"{' -> '.join(paths)}: {error.strerror}" if paths else error.strerror
+    said = (said or str(error) or type(error).__name__).rstrip(".")
+    return " ".join(filter(None, [f"{said}.", _ADVICE.get(error.errno)]))

@@ -11,14 +11,23 @@ from collections.abc import Iterator
 
 import filelock
 
-from medmnist_tfds.process import errors
+from medmnist_tfds.process import checks, errors
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """A temporary path beside `path`, moved there if the body succeeds."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary path beside `path`, moved there if the body succeeds.
+
+    Raises:
+      MedMNISTError: its folder cannot be made, or it is no path.
+    """
+    path = checks.path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.MedMNISTError(
+            f"There can be no folder {path.parent}. {errors.said_by_system(error)}"
+        ) from error
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
@@ -33,12 +42,28 @@ def write_json(path: pathlib.Path, content: dict) -> None:
 
 
 def read_json(path: pathlib.Path) -> dict:
-    """The JSON object in a file; empty where there is none."""
+    """The JSON object in a file; empty where there is no file.
+
+    Raises:
+      MedMNISTError: the file holds something else. We write none by halves, so that it
+        was damaged or changed by others.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    return content if isinstance(content, dict) else {}
+    except (ValueError, RecursionError) as error:  # text that is no UTF-8 is the former
+        raise _no_object(path, str(error)) from error
+    if not isinstance(content, dict):
+        raise _no_object(path, f"it holds a {type(content).__name__}")
+    return content
+
+
+def _no_object(path: pathlib.Path, reason: str) -> errors.MedMNISTError:
+    return errors.MedMNISTError(
+        f"{path} is damaged ({reason}). Expected a JSON object, as this package writes "
+        "it. Bring the file back, or delete it to do its work again."
+    )
 
 
 def mark_phantom(folder: pathlib.Path) -> None:

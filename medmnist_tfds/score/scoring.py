@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.process import errors
+from medmnist_tfds.process import checks, errors
 
 _THRESHOLD = 0.5  # the official evaluator's; a score equal to it counts as negative
 
@@ -41,11 +41,11 @@ def score(
       task: a `catalog.Task` or its value.
 
     Raises:
-      MedMNISTError: shapes that do not fit, a label out of range, a class with no
-        example, a score that is NaN or infinite.
+      MedMNISTError: what are no numbers, shapes that do not fit, a label out of range,
+        a class with no example, a score that is NaN or infinite, an unknown task.
     """
-    task = catalog.Task(task)
-    y_score = _scores(y_score)
+    task, y_score = _task(task), _scores(y_score)
+    y_true = _labels(y_true)
     if task is catalog.Task.MULTILABEL:
         targets = _multilabel_targets(y_true, y_score)
         aucs = _aucs(targets, y_score)
@@ -74,15 +74,23 @@ def decide(y_score: np.ndarray, *, task: catalog.Task) -> np.ndarray:
     return y_score.argmax(axis=1)
 
 
-def _scores(y_score) -> np.ndarray:
-    y_score = np.asarray(y_score)
-    fits = y_score.ndim in (1, 2) and 0 not in y_score.shape[1:]
-    if y_score.dtype.kind not in "fiub" or not fits:
+def _task(task) -> catalog.Task:
+    try:
+        return catalog.Task(task)
+    except ValueError as error:
+        names = ", ".join(repr(known.value) for known in catalog.Task)
         raise errors.MedMNISTError(
-            f"y_score is {y_score.dtype} {y_score.shape}. Expected numbers of shape "
-            "(examples, classes). Give the model's scores as one array."
-        )
-    y_score = y_score.astype(np.float64)
+            f"{task!r} is not a task. Expected a catalog.Task, or one of {names}."
+        ) from error
+
+
+def _scores(y_score) -> np.ndarray:
+    expected = (
+        "numbers of shape (examples, classes). Give the model's scores as one array."
+    )
+    y_score = checks.numbers("y_score", y_score, axes=(1, 2), expected=expected)
+    with np.errstate(over="ignore"):  # of longdouble: infinite, and refused as such
+        y_score = y_score.astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(np.atleast_2d(y_score.T)).all(axis=0))
     if wrong.size:
         raise errors.MedMNISTError(
@@ -90,6 +98,14 @@ def _scores(y_score) -> np.ndarray:
             f"{wrong[0]}. Expected finite scores. Did training diverge?"
         )
     return y_score
+
+
+def _labels(y_true) -> np.ndarray:
+    expected = (
+        "class numbers (examples,) or (examples, 1), or 0 and 1 (examples, labels) for "
+        "the multi-label task."
+    )
+    return checks.numbers("y_true", y_true, axes=(1, 2), expected=expected)
 
 
 def _same_length(y_true: np.ndarray, y_score: np.ndarray) -> None:
@@ -100,8 +116,7 @@ def _same_length(y_true: np.ndarray, y_score: np.ndarray) -> None:
         )
 
 
-def _multilabel_targets(y_true, y_score: np.ndarray) -> np.ndarray:
-    y_true = np.asarray(y_true)
+def _multilabel_targets(y_true: np.ndarray, y_score: np.ndarray) -> np.ndarray:
     if y_true.ndim != 2 or y_true.shape[1:] != y_score.shape[1:]:
         raise errors.MedMNISTError(
             f"y_true has shape {y_true.shape}, y_score {y_score.shape}. Expected both "
@@ -111,8 +126,9 @@ def _multilabel_targets(y_true, y_score: np.ndarray) -> np.ndarray:
     return _in_range(y_true, num_classes=2).astype(bool)
 
 
-def _classes(y_true, y_score: np.ndarray, *, num_classes: int) -> np.ndarray:
-    y_true = np.asarray(y_true)
+def _classes(
+    y_true: np.ndarray, y_score: np.ndarray, *, num_classes: int
+) -> np.ndarray:
     if y_true.ndim == 2 and y_true.shape[1] == 1:
         y_true = y_true[:, 0]
     if y_true.ndim != 1:

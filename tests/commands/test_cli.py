@@ -1,12 +1,16 @@
 """The command line: facts, data, pictures and scores, in real processes."""
 
+import errno
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
+import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import catalog
+from medmnist_tfds.commands import cli
+from medmnist_tfds.data import archive, catalog
 from medmnist_tfds.score import predictions
 
 pytestmark = pytest.mark.usefixtures("places")
@@ -19,6 +23,34 @@ def run(*arguments, **environment) -> subprocess.CompletedProcess:
         text=True,
         env={**os.environ, **environment},
     )
+
+
+@pytest.fixture
+def refusal(capfd, monkeypatch):
+    """A function from a command line to what it says as it fails, without a process."""
+
+    def refusal(*arguments) -> str:
+        monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+        monkeypatch.setattr(sys, "argv", ["medmnist-tfds", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert end.value.code == 1
+        return capfd.readouterr().err
+
+    return refusal
+
+
+@pytest.fixture
+def perfect(official_root, tmp_path):
+    """A function from a dataset to a prediction file that has every label right."""
+
+    def perfect(dataset: str):
+        variant = catalog.parse(dataset)
+        labels = predictions.split_targets(variant, "val", folder=official_root)
+        given = dict(split="val", scores=labels, targets=labels, run="perfect")
+        return predictions.write(tmp_path, dataset=variant, **given)
+
+    return perfect
 
 
 def test_help_names_every_command_and_imports_no_tensorflow():
@@ -91,13 +123,90 @@ def test_a_folder_that_is_not_there_is_refused_and_not_passed_over(tmp_path):
     assert done.returncode == 2 and "--manual-dir" in done.stderr
 
 
-def test_a_disk_that_cannot_be_written_is_a_message(data_dir, phantom, tmp_path):
+def test_a_folder_that_cannot_be_made_is_a_message(
+    data_dir, phantom, tmp_path, refusal
+):
     phantom("derma")
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "derma.png"
-    done = run("montage", "derma", "--phantom", "--data-dir", data_dir, "--out", out)
-    assert done.returncode == 1 and done.stderr.startswith("Error: ")
-    assert "choose another folder" in done.stderr
+    places = ["--data-dir", data_dir, "--out", out]
+    said = refusal("montage", "derma", "--phantom", *places)
+    assert said.startswith("Error: ") and str(out.parent) in said
+    assert "choose another folder" in said and "Free space" not in said
+
+
+def test_a_name_that_is_too_long_is_said_to_be(data_dir, phantom, tmp_path, refusal):
+    phantom("derma")
+    out = tmp_path / f"{'x' * 300}.png"
+    places = ["--data-dir", data_dir, "--out", out]
+    said = refusal("montage", "derma", "--phantom", *places)
+    assert str(out.parent) in said and "File name too long. Choose a shorter" in said
+    assert "Free space" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/full/a.csv"),
+            "/full/a.csv: No space left on device. Free space there",
+        ),
+        (
+            OSError(errno.EMFILE, "Too many open files", "a.csv"),
+            "a.csv: Too many open files. Raise the limit of open files",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "a", None, "b"),
+            "a -> b: Read-only file system. It cannot be written",
+        ),
+        (
+            OSError("libcudart.so.12: cannot open shared object file"),
+            "libcudart.so.12: cannot open shared object file.\n",
+        ),
+        (OSError(errno.EXDEV, "Invalid cross-device link"), "cross-device link.\n"),
+    ],
+)
+def test_what_the_system_says_is_said_with_what_helps(
+    monkeypatch, refusal, error, message
+):
+    def fail(variant):
+        raise error
+
+    monkeypatch.setattr(archive, "is_here", fail)
+    said = refusal("list")
+    assert said.startswith("Error: ") and message in said
+    assert ("Free space" in said) == (error.errno == errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("{", "Expecting"), ("[]", "it holds a list"), ("\xff", "'utf-8' codec")],
+)
+def test_a_damaged_file_is_named_and_not_taken_for_none(
+    tmp_path, refusal, content, reason
+):
+    path = tmp_path / "decathlon.json"
+    path.write_text(content, encoding="latin-1")
+    said = refusal("decathlon", "report", tmp_path)
+    assert f"{path} is damaged ({reason}" in said and "holds no Decathlon" not in said
+
+
+def test_evaluate_names_the_release_that_the_file_was_written_for(
+    perfect, official_root
+):
+    done = run("evaluate", perfect("breast:3.0.0"), "--manual-dir", official_root)
+    assert "BreastMNIST 3.0.0, val" in done.stdout, done.stderr
+
+
+def test_evaluate_takes_labels_of_prepared_data_where_there_is_no_file(
+    perfect, official_root, tmp_path
+):
+    data_dir = tmp_path / "data"
+    config = tfds.download.DownloadConfig(manual_dir=official_root)
+    builder = tfds.builder("medmnist/breast", data_dir=data_dir)
+    builder.download_and_prepare(download_config=config)
+    done = run("evaluate", perfect("breast"), TFDS_DATA_DIR=str(data_dir))
+    assert "AUC 1.000  ACC 1.000" in done.stdout, done.stderr
 
 
 def test_evaluate_scores_a_file(tmp_path):
@@ -124,7 +233,6 @@ def test_evaluate_scores_a_file(tmp_path):
         (["evaluate", "octmnist_test_@a.csv"], "octmnist_test_@a.csv"),
     ],
 )
-def test_a_users_mistake_is_a_message_and_no_traceback(arguments, message):
-    done = run(*arguments)
-    assert done.returncode == 1 and message in done.stderr
-    assert done.stderr.startswith("Error: ") and "Traceback" not in done.stderr
+def test_a_users_mistake_is_a_message_and_no_traceback(arguments, message, refusal):
+    said = refusal(*arguments)
+    assert said.startswith("Error: ") and message in said and "Traceback" not in said

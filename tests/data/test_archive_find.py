@@ -189,7 +189,7 @@ def test_find_says_that_the_root_cannot_be_written(open_folder, server, monkeypa
     monkeypatch.setenv("MEDMNIST_ROOT", str(open_folder))
     monkeypatch.setenv("HOME", str(open_folder))
     open_folder.chmod(0o555)
-    words = ["cannot be written to", "Permission denied", "make it writable"]
+    words = ["cannot be written to", "Permission denied", "that you may write"]
     with ordinary_user(), official_form.refused(*words):
         archive.find(server.variant, retries=0)
     assert not list(open_folder.iterdir())
@@ -203,16 +203,22 @@ def test_a_home_that_cannot_be_entered_stops_nobody(open_folder, server, monkeyp
     monkeypatch.setenv("MEDMNIST_ROOT", str(root))
     monkeypatch.setenv("HOME", str(home))
     with ordinary_user():
+        assert not archive.is_here(server.variant)
         path = archive.find(server.variant, retries=0)
     assert path == root / official_form.NAME
     assert path.stat().st_mode & 0o777 == 0o644  # others of the team may read it
 
 
 @pytest.mark.parametrize(
-    "option, reason",
-    [("size=16k", "No space left on device"), ("ro", "Read-only file system")],
+    "option, reason, advice",
+    [
+        ("size=16k", "No space left on device", "Free space"),
+        ("ro", "Read-only file system", "choose another folder"),
+    ],
 )
-def test_find_says_that_the_disk_is_full_or_read_only(places, server, option, reason):
+def test_find_says_that_the_disk_is_full_or_read_only(
+    places, server, option, reason, advice
+):
     places["root"].mkdir()
     server.content = bytes(2**16)  # more than the disk takes
     mount = ["mount", "-t", "tmpfs", "-o", option, "none", str(places["root"])]
@@ -232,7 +238,7 @@ def test_find_says_that_the_disk_is_full_or_read_only(places, server, option, re
     both = f'{shlex.join(mount)} && {shlex.join(find)}; ls -A "$MEDMNIST_ROOT"'
     run = [*enter, "sh", "-c", both]
     result = subprocess.run(run, capture_output=True, text=True, timeout=60)
-    for words in ("cannot be written to", reason, "Free space", "set MEDMNIST_ROOT"):
+    for words in ("cannot be written to", reason, advice, "set MEDMNIST_ROOT"):
         assert words in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""  # neither a path nor a file left on the disk

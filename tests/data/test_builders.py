@@ -1,18 +1,17 @@
 """The builders as users meet them: through `tfds.load` and its relatives."""
 
 import os
-import pathlib
 import subprocess
 import sys
 import warnings
 
 import keras
 import numpy as np
+import official_form
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-import medmnist_tfds
 from medmnist_tfds.data import builders, catalog
 from medmnist_tfds.data.medmnist_phantom import images
 from medmnist_tfds.data.medmnist_phantom import (
@@ -115,27 +114,6 @@ def test_two_processes_preparing_the_same_data_both_succeed(tmp_path):
     assert left == {"1.0.0", ".1.0.0.lock"}
 
 
-@pytest.mark.parametrize("name", ["breast", "chest", "derma"])
-def test_records_are_those_that_tfds_would_write(name, phantom, tmp_path, monkeypatch):
-    kind = type(phantom(name))
-    monkeypatch.setattr(
-        kind, "_generate_splits", tfds.core.GeneratorBasedBuilder._generate_splits
-    )
-    plain = kind(config=name, data_dir=tmp_path)
-    plain.download_and_prepare()
-
-    def records(builder, split):
-        files = map(str, builder.info.splits[split].filepaths)
-        rows = tf.data.TFRecordDataset(list(files)).as_numpy_iterator()
-        return [tf.train.Example.FromString(row) for row in rows]
-
-    for split in catalog.SPLITS:
-        assert records(phantom(name), split) == records(plain, split)
-        found, expected = phantom(name).info.splits[split], plain.info.splits[split]
-        assert found.shard_lengths == expected.shard_lengths
-        assert found.num_bytes == expected.num_bytes
-
-
 def test_fewer_examples_and_more_shards_as_tfds_has_them(tmp_path):
     config = tfds.download.DownloadConfig(max_examples_per_split=10, num_shards=2)
     builder = tfds.builder("medmnist_phantom/breast", data_dir=tmp_path)
@@ -174,17 +152,24 @@ def test_derma_warns_of_licence_and_leakage_exactly_once():
     assert info.redistribution_info.license == "CC BY-NC 4.0"
 
 
-def test_checksums_are_those_of_the_catalog():
-    folder = pathlib.Path(medmnist_tfds.__file__).parent / "data/medmnist"
-    lines = (folder / "checksums.tsv").read_text().splitlines()
-    known = {
-        f"{file.url}\t{file.bytes}\t{file.sha256}\t{file.name}"
-        for dataset in catalog.DATASETS.values()
-        for release in dataset.releases.values()
-        for file in release.files.values()
-        if file.sha256
-    }
-    assert set(lines) == known and len(lines) == len(known)
+def test_an_absent_or_empty_folder_of_the_users_does_not_hide_the_other_places(
+    tmp_path, places
+):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "absent", tmp_path / "empty"):
+        config = tfds.download.DownloadConfig(manual_dir=folder)
+        official_form.put(places["root"], b"not the official file")
+        builder = tfds.builder("medmnist/breast", data_dir=tmp_path / "data")
+        with official_form.refused(str(places["root"]), "is not the official file"):
+            builder.download_and_prepare(download_config=config)
+
+
+def test_tfdss_own_folder_of_manual_downloads_is_looked_in(tmp_path, places):
+    own = tmp_path / "data/downloads/manual"
+    official_form.put(own, b"not the official file")
+    builder = tfds.builder("medmnist/breast", data_dir=tmp_path / "data")
+    with official_form.refused(str(own), "is not the official file"):
+        builder.download_and_prepare()
 
 
 @pytest.mark.parametrize("name", ["breast", "retina"])
@@ -200,14 +185,13 @@ def test_real_data_equal_the_official_file_row_by_row(name, official_root, tmp_p
     release = catalog.DATASETS[name].releases["1.0.0"]
     with np.load(official_root / f"{name}mnist.npz") as official:
         for split, size in release.splits.items():
-            found = tfds.as_numpy(rows[split])
-            assert len(found["label"]) == info.splits[split].num_examples == size
-            images_ = official[f"{split}_images"].reshape(found["image"].shape)
-            np.testing.assert_array_equal(found["image"], images_)
+            row = tfds.as_numpy(rows[split])
+            assert len(row["label"]) == info.splits[split].num_examples == size
+            images_ = official[f"{split}_images"].reshape(row["image"].shape)
+            np.testing.assert_array_equal(row["image"], images_)
             np.testing.assert_array_equal(
-                found["label"], official[f"{split}_labels"][:, 0]
+                row["label"], official[f"{split}_labels"][:, 0]
             )
-    assert info.download_size == (official_root / f"{name}mnist.npz").stat().st_size
     assert info.metadata["release"] == "1.0.0"
 
 

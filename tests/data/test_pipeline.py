@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import pipeline
+from medmnist_tfds.data import pipeline, shuffle
 from medmnist_tfds.process import errors
 
 
@@ -23,12 +23,12 @@ def rows(batches) -> list[bytes]:
 
 def test_order_is_the_same_on_every_machine():
     # Pinned: a change of NumPy, or of `order`, must not change anyone's results.
-    digest = hashlib.sha256(pipeline.order(1000, seed=3, epoch=7).tobytes()).hexdigest()
+    digest = hashlib.sha256(shuffle.order(1000, seed=3, epoch=7).tobytes()).hexdigest()
     assert digest == "bc88a38d339cfd610bf3b2f1bda69293afee336dadc0aa218af8fdcbceb44f64"
 
 
 def test_order_is_a_permutation_that_changes_with_seed_and_epoch():
-    orders = [pipeline.order(500, seed=s, epoch=e) for s in (0, 1) for e in (0, 1)]
+    orders = [shuffle.order(500, seed=s, epoch=e) for s in (0, 1) for e in (0, 1)]
     assert all(sorted(order) == list(range(500)) for order in orders)
     assert len({order.tobytes() for order in orders}) == 4
 
@@ -71,11 +71,11 @@ def test_training_goes_on_at_any_step(phantom, limit):
 
 def test_the_order_does_not_depend_on_tensorflows_global_seed(phantom, limit):
     split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
-    found = []
+    batches = []
     for seed in (1, 2):
         tf.random.set_seed(seed)
-        found.append(rows(split.train_batches(32, seed=5).take(9)))
-    assert found[0] == found[1]
+        batches.append(rows(split.train_batches(32, seed=5).take(9)))
+    assert batches[0] == batches[1]
 
 
 def test_rows_are_read_in_the_order_asked_for(phantom, limit):
@@ -132,3 +132,80 @@ def test_shapes_are_static_so_that_nothing_is_traced_twice(phantom, limit):
     for spec in (*train.element_spec, *evaluation.element_spec):
         assert spec.shape.is_fully_defined() and spec.shape[0] == 64
     assert train.cardinality() == tf.data.INFINITE_CARDINALITY
+
+
+def test_arrays_of_a_split_are_copies_that_no_one_can_write_to():
+    images, labels = np.zeros((4, 2, 2, 1), np.uint8), np.arange(4)
+    split = pipeline.Split.from_arrays(images, labels, name="train")
+    images[:], labels[:] = 9, 0
+    for array in (split.images, split.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    for batch, numbers in split.train_batches(4, seed=0).take(1):
+        assert not batch.numpy().any() and sorted(numbers.numpy()) == [0, 1, 2, 3]
+
+
+def test_arrays_of_a_prepared_split_cannot_be_written_to(phantom, limit):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
+    assert not split.labels.flags.writeable
+    if split.in_memory:
+        assert not split.images.flags.writeable
+
+
+IMAGES = np.zeros((3, 4, 4, 1), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (IMAGES.tolist(), [0, 1, 2], r"images of train is int64 \(3, 4, 4, 1\).*uint8"),
+        (IMAGES.astype(str), [0, 1, 2], "images of train is <U"),
+        (IMAGES.astype("f4"), [0, 1, 2], "images of train is float32.*uint8"),
+        (IMAGES[:, :0], [0, 1, 2], r"images of train is uint8 \(3, 0, 4, 1\)"),
+        (IMAGES[:0], [], r"uint8 \(0, 4, 4, 1\).*at least one"),
+        (IMAGES, [0, 1], "3 images and 2 labels of train.*a label for each"),
+        (IMAGES, ["a", "b", "c"], "labels of train is <U1.*class numbers"),
+        (IMAGES, np.array([0, None, 1]), "labels of train is object"),
+        (IMAGES, [[0], [1, 2], [3]], "labels of train cannot be made an array"),
+        (IMAGES, [0, np.nan, 1], "labels of train has nan among them"),
+        (IMAGES, [0, -1, 1], "labels of train has -1 among them"),
+        (IMAGES, [0, 0.5, 1], "labels of train has 0.5 among them"),
+        (IMAGES, [[0, 1], [1, 0], [1, 2]], "labels of train has 2 among them"),
+        (IMAGES, np.zeros((3, 2, 1)), r"labels of train is float64 \(3, 2, 1\)"),
+    ],
+)
+def test_arrays_that_are_no_images_with_labels_are_refused(images, labels, message):
+    with pytest.raises(errors.MedMNISTError, match=message):
+        pipeline.Split.from_arrays(images, labels, name="train")
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("eval_batches", {"batch_size": 0}, "batch_size is 0.*from 1 to"),
+        ("eval_batches", {"batch_size": -1}, "batch_size is -1"),
+        ("steps", {"batch_size": 0}, "batch_size is 0"),
+        ("train_batches", {"batch_size": 0, "seed": 0}, "batch_size is 0"),
+        ("train_batches", {"batch_size": 2.0, "seed": 0}, "batch_size is 2.0"),
+        ("train_batches", {"batch_size": 2, "seed": 2**70}, f"seed is {2**70}"),
+        ("train_batches", {"batch_size": 2, "seed": None}, "seed is None"),
+        (
+            "train_batches",
+            {"batch_size": 2, "seed": 0, "first_step": -1},
+            "first_step is -1",
+        ),
+        ("rows", {"index": [0, 200]}, "index is .*row numbers from 0 to 199"),
+        ("rows", {"index": []}, "at least one"),
+    ],
+)
+def test_batches_that_cannot_be_made_are_refused_at_once(
+    phantom, limit, method, arguments, message
+):
+    split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
+    with pytest.raises(errors.MedMNISTError, match=message):
+        getattr(split, method)(**arguments)
+
+
+def test_what_is_no_builder_is_refused():
+    with pytest.raises(errors.MedMNISTError, match="A str is no TFDS builder"):
+        pipeline.Split("medmnist_phantom/breast", "train")

@@ -3,8 +3,10 @@
 Never downloads; only the tests on real labels read official files, and skip without.
 """
 
+import contextlib
 import os
 import pathlib
+import threading
 
 import numpy as np
 import pytest
@@ -166,6 +168,11 @@ def test_rows_in_any_order_are_read_in_the_official_order(official, tmp_path):
         (_with("5,nan,0.8"), r"line 6 \(row 5\) has a score that is NaN"),
         (_with("5,0.2,inf"), r"line 6 \(row 5\).*infinite"),
         (_with("5,-inf,1"), r"line 6 \(row 5\).*diverge"),
+        (_with("0_5,0.2,0.8"), "line 6: '0_5,0.2,0.8' is not a row"),
+        (_with("5,1_0,0.8"), "line 6: '5,1_0,0.8' is not a row"),
+        (_with("5,infinity,0.8"), r"line 6 \(row 5\).*infinite"),
+        (_with(f"5,0.2,{'9' * 5000}"), r"line 6 \(row 5\).*infinite"),
+        (_with(f"{'9' * 5000},0.2,0.8"), "line 6: '9999.* is not a row"),
         (_with("5,0.2"), "row 5 in line 6 has 1 scores.*with 1 or 2 scores"),
         (_with("5,0,0,1"), "row 5 in line 6 has 3 scores"),
         (_with("5"), "row 5 in line 6 has 0 scores"),
@@ -178,6 +185,32 @@ def test_a_file_that_is_not_the_split_is_refused_by_row(tmp_path, lines, message
         with pytest.raises(errors.MedMNISTError, match=message) as error:
             reader(path)
         assert str(error.value).startswith(path.name)
+
+
+def test_digits_of_other_scripts_are_no_scores(tmp_path):
+    path = tmp_path / "breastmnist_val.csv"
+    path.write_text("\n".join(_with("5,0.2,\u0661")), encoding="utf-8")
+    with pytest.raises(errors.MedMNISTError, match="line 6: .* is not a row"):
+        predictions.read(path)
+
+
+def test_a_file_is_read_no_further_than_its_first_extra_row(tmp_path):
+    path, lines = tmp_path / "breastmnist_val.csv", 200_000
+    written = []
+    os.mkfifo(path)
+
+    def write():
+        with contextlib.suppress(BrokenPipeError), path.open("w") as file:
+            for row in range(lines):
+                file.write(f"{row},0.25,0.75\n")
+                written.append(row)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with pytest.raises(errors.MedMNISTError, match="row 78 in line 79 is extra"):
+        predictions.read(path)
+    writer.join()
+    assert len(written) < lines / 2  # what a pipe and a buffer take, and no more
 
 
 def test_a_task_of_classes_or_labels_needs_all_its_columns(tmp_path):
@@ -213,8 +246,53 @@ def test_a_file_name_may_end_after_the_split_as_officially(tmp_path):
     assert (found.variant.flag, found.split, found.run) == ("breastmnist", "val", "")
 
 
+@pytest.mark.parametrize("version", ["1.0.0", "3.0.0"])
+@pytest.mark.parametrize("name", catalog.DATASETS)
+def test_a_file_is_read_as_the_release_it_was_written_for(tmp_path, name, version):
+    variant = catalog.parse(f"{name}:{version}")
+    path = _write(tmp_path, f"{name}:{version}", run="cnn_seed0")
+    prediction = predictions.read(path)
+    assert prediction.variant == variant and prediction.run == "cnn_seed0"
+    is_first = catalog.from_flag(variant.flag) == variant
+    assert path.stem.endswith("@cnn_seed0" + "+release-3-0-0" * (not is_first))
+
+
 @pytest.mark.parametrize(
-    "run", ["a@b", "a.b", "a/b", "a\\b", "a:b", "a b", "a\n", " ", ""]
+    ("name", "message"),
+    [
+        ("breastmnist_val@a+release-2-0-0.csv", "no release of breastmnist '2.0.0'"),
+        ("organamnist_val@a+release-1-0-0.csv", "no release of organamnist '1.0.0'"),
+    ],
+)
+def test_a_release_that_does_not_have_the_flag_is_refused(tmp_path, name, message):
+    (tmp_path / name).write_text("\n".join(LINES))
+    with pytest.raises(errors.MedMNISTError, match=message):
+        predictions.read(tmp_path / name)
+
+
+def test_a_run_is_not_named_as_a_release_is_marked(tmp_path):
+    with pytest.raises(errors.MedMNISTError, match="ends in a release"):
+        _write(tmp_path / "new", run="cnn+release-3-0-0")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "a@b",
+        "a.b",
+        "a/b",
+        "a\\b",
+        "a:b",
+        "a b",
+        "a\n",
+        " ",
+        "",
+        "a\0",
+        "\ud800",
+        "a" * 300,
+        3,
+        None,
+    ],
 )
 def test_a_run_name_that_cannot_be_parsed_back_is_refused(tmp_path, run):
     with pytest.raises(errors.MedMNISTError, match="run's name is .*any of @"):
@@ -251,12 +329,39 @@ def test_a_phantom_file_of_a_part_of_the_split_is_not_scored(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "scores", [np.full((78, 2), np.nan), np.ones((78, 3)), np.ones((77, 2))]
+    ("scores", "message"),
+    [
+        (np.full((78, 2), np.nan), "y_score has NaN"),
+        (np.ones((78, 3)), "y_score has 3 columns. Expected .* 1 or 2 columns.*breast"),
+        (np.ones((77, 2)), "scores of 77"),
+        (None, "y_score is object.*Expected numbers"),
+        ([[1], [1, 2]], "y_score cannot be made an array"),
+    ],
 )
-def test_scores_that_cannot_be_scored_leave_no_file(tmp_path, scores):
-    with pytest.raises(errors.MedMNISTError, match="y_score|scores of 77"):
+def test_scores_that_cannot_be_scored_leave_no_file(tmp_path, scores, message):
+    with pytest.raises(errors.MedMNISTError, match=message):
         _write(tmp_path / "new", scores=scores)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_column_too_many_is_said_and_no_class_is_blamed(tmp_path):
+    scores = np.ones((120, 6))
+    with pytest.raises(errors.MedMNISTError, match="has 6 columns.*with 5 columns"):
+        _write(tmp_path, "retina", scores=scores)
+
+
+@pytest.mark.parametrize("folder", ["file", "file/in/it", "f" * 300, "nul\0", None])
+def test_a_folder_that_cannot_be_one_is_refused(tmp_path, folder):
+    (tmp_path / "file").touch()
+    place = folder and f"{tmp_path}/{folder}"
+    with pytest.raises(errors.MedMNISTError, match="can be no folder|is no path"):
+        _write(place)
+
+
+@pytest.mark.parametrize("path", [None, 3, "nul\0_val@run.csv"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(errors.MedMNISTError, match="is no path"):
+        predictions.read(path)
 
 
 @pytest.mark.parametrize("earlier", [False, True])

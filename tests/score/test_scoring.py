@@ -193,12 +193,16 @@ PAIRS = np.array([[0, 1], [1, 0], [1, 1]])  # three examples' labels, two each
         (BINARY, [0, 1, 1], THREE, r"shape \(3, 3\).*\(examples, 2\) for the binary"),
         (MULTILABEL, PAIRS[:, :0], PAIRS[:, :0], r"\(3, 0\).*\(examples, classes\)"),
         (MULTICLASS, [0, 1, 2], THREE.astype(str), "y_score is <U.*Expected numbers"),
+        (MULTICLASS, ["a", "b", "c"], THREE, "y_true is <U1.*class numbers"),
+        (MULTICLASS, [[0], [1, 2]], THREE, "y_true cannot be made an array"),
+        (MULTICLASS, [0, 1, 2], [[0.1], [0.2, 0.8]], "y_score cannot be made an arr"),
+        (MULTICLASS, [0, None, 2], THREE, "y_true is object"),
         (MULTICLASS, [0, 1, 2], THREE.astype(complex), "is complex128.*numbers"),
         (MULTICLASS, [0, 1, 2], THREE.astype(object), "is object.*numbers"),
         (MULTICLASS, THREE, THREE, r"\(3, 3\).*arg max of one-hot targets"),
         (ORDINAL, THREE.astype(int), THREE, "arg max of one-hot targets first"),
         (BINARY, PAIRS, PAIRS, r"\(3, 2\).*arg max of one-hot targets"),
-        (MULTICLASS, 1, THREE, r"y_true has shape \(\).*class numbers"),
+        (MULTICLASS, 1, THREE, r"y_true is int64 \(\).*class numbers"),
         (
             MULTICLASS,
             [0, 1, 4],
@@ -213,7 +217,7 @@ PAIRS = np.array([[0, 1], [1, 0], [1, 1]])  # three examples' labels, two each
         (MULTILABEL, PAIRS, THREE, r"\(3, 2\), y_score \(3, 3\).*both"),
         (MULTILABEL, [0, 1, 1], PAIRS, r"\(3,\), y_score \(3, 2\).*multi-label"),
         (MULTILABEL, [[0], [1], [1]], [0.1, 0.2, 0.3], r"y_score \(3,\).*both"),
-        (MULTILABEL, 1, PAIRS, r"shape \(\), y_score \(3, 2\).*both"),
+        (MULTILABEL, 1, PAIRS, r"y_true is int64 \(\).*multi-label task"),
         (BINARY, [], [], "0 examples, y_score 0.*at least one"),
         (BINARY, [], np.ones((0, 2)), "0 examples, y_score 0.*at least one"),
         (MULTICLASS, [], np.ones((0, 3)), "0 examples, y_score 0.*at least one"),
@@ -230,5 +234,5 @@ def test_what_cannot_be_scored_is_refused(task, y_true, y_score, message):
 
 @pytest.mark.parametrize("task", ["binary", "multi-label", "", None, "BINARY"])
 def test_an_unknown_task_is_refused(task):
-    with pytest.raises(ValueError, match="is not a valid Task"):
+    with pytest.raises(errors.MedMNISTError, match="is not a task.*'binary-class'"):
         scoring.score([0, 1], [0.1, 0.9], task=task)

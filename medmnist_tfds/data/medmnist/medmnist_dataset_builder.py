@@ -46,6 +46,8 @@ class Builder(builders.MedMNISTBuilder):
         "into MEDMNIST_ROOT (default ~/.medmnist)."
     )
 
+    _folder = None  # asked for by DownloadConfig(manual_dir=...)
+
     @property
     def variant(self) -> catalog.Variant:
         return catalog.parse(f"medmnist/{self.builder_config.name}:{self.version}")
@@ -54,15 +56,15 @@ class Builder(builders.MedMNISTBuilder):
         builders.warn_of(self.variant)
         return super()._info()
 
+    def download_and_prepare(self, *, download_config=None, **options) -> None:
+        self._folder = download_config and download_config.manual_dir
+        super().download_and_prepare(download_config=download_config, **options)
+
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        source = archive.Archive(self.variant, folder=_manual_dir(dl_manager))
-        # TFDS adds these up to the `download_size` that it shows; not worth an error.
-        recorded = getattr(dl_manager, "_recorded_url_infos", {})
-        recorded[self.variant.file.url] = tfds.core.download.checksums.UrlInfo(
-            size=tfds.core.utils.Size(source.path.stat().st_size),
-            checksum=self.variant.file.md5,
-            filename=source.path.name,
-        )
+        # Not dl_manager.manual_dir: it fails where the folder is empty or not there,
+        # and the file may well lie in one of the other places.
+        folder = self._folder or dl_manager.download_dir / "manual"
+        source = archive.Archive(self.variant, folder=folder)
         return {
             split: self._generate_examples(source, split) for split in catalog.SPLITS
         }
@@ -73,10 +75,3 @@ class Builder(builders.MedMNISTBuilder):
             source.labels(split),
             is_multilabel=source.variant.dataset.task is catalog.Task.MULTILABEL,
         )
-
-
-def _manual_dir(dl_manager: tfds.download.DownloadManager):
-    try:
-        return dl_manager.manual_dir
-    except AssertionError:  # absent or empty: the error that follows shall name it
-        return getattr(dl_manager, "_manual_dir", None)

@@ -20,12 +20,12 @@ def dummy_catalog() -> dict[str, catalog.Dataset]:
     md5s = {p.name: hashlib.md5(p.read_bytes()).hexdigest() for p in DUMMY.iterdir()}
 
     def small(release: catalog.Release) -> catalog.Release:
-        found = {
+        files = {
             size: dataclasses.replace(file, md5=md5s.get(file.name, file.md5))
             for size, file in release.files.items()
         }
         return dataclasses.replace(
-            release, splits=SPLITS, files=types.MappingProxyType(found)
+            release, splits=SPLITS, files=types.MappingProxyType(files)
         )
 
     return {
@@ -47,6 +47,9 @@ class BuilderTest(tfds.testing.DatasetBuilderTestCase):
         patch = mock.patch.object(catalog, "DATASETS", dummy_catalog())
         patch.start()
         self.addCleanup(patch.stop)
+        place = mock.patch.dict("os.environ", MEDMNIST_ROOT=str(DUMMY))
+        place.start()
+        self.addCleanup(place.stop)
         super().setUp()
 
 
