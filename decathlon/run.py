@@ -30,6 +30,7 @@ from medmnist_tfds.decathlon import (
     supervisor,
 )
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 
 _STOP_SECONDS = 30
@@ -77,11 +78,11 @@ def run(
         )
         missing, changed = [], set()
         for cell in grid:
-            result = cells.standing(cell, retry_failed=plan.retry_failed)
+            result = cells.finished(cell, retry_failed=plan.retry_failed)
             if result is None:
                 missing.append(cell)
             else:
-                show.stands(cell, result)
+                show.set_earlier(cell, result)
                 if result.get("program") != cell.method.program:
                     changed.add(cell.method.name)
         for name in sorted(changed):
@@ -90,7 +91,7 @@ def run(
                 f"them to run them again: {root / 'cells' / f'*-{name}-*'}"
             )
         if len(missing) < len(grid):
-            show.say(f"{len(grid) - len(missing)} of {len(grid)} stand already.")
+            show.say(f"{len(grid) - len(missing)} of {len(grid)} have results already.")
         with _terminable():
             _Run(plan, root, show).run(missing)
         return show.states
@@ -170,14 +171,10 @@ class _Run:
                 f"The Dask scheduler at {self.plan.dask} has gone, or has dropped a "
                 "cell. Expected it to the end. Start the same command again."
             )
-        outcome = cell.work / supervisor.OUTCOME
-        error = future.exception()
-        if not outcome.exists():
-            lost = f"{type(error).__name__}: {error}" if error else "it left no outcome"
-            files.write_json(outcome, {"status": "failed", "reason": lost})
-        result = cells.finish(cell, self.targets[cell.variant.config])
+        targets = self.targets[cell.variant.config]
+        result = cells.finish(cell, targets, error=future.exception())
         if result["status"] == "failed":
-            result["reason"] += f" (log: {cells.log(cell.place)})"
+            result["reason"] += f" (log: {results.log(cell.place)})"
         self.show.set(cell, result["status"], result)
 
     def _stop(self, pending: dict[futures.Future, cells.Cell]) -> None:

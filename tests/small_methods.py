@@ -30,16 +30,16 @@ PROGRAMS = {
     "orphan": """
         import subprocess
         child = subprocess.Popen(["sleep", "300"], start_new_session=True)
-        (folder.parent.parent.parent / "orphan.txt").write_text(str(child.pid))
+        (folder.parents[3] / "orphan.txt").write_text(str(child.pid))
         time.sleep(1)
         leave()
     """,
     "lacking": "print('no licence key; run: get-key'); sys.exit(69)",
     # Counts its starts beside the Decathlon, and waits until it is let go.
     "patient": """
-        root = folder.parent.parent
+        root = folder.parents[2]
         with open(root.parent / "starts.txt", "a") as file:
-            file.write(f"{folder.name} {os.getpid()}\\n")
+            file.write(f"{folder.parent.name} {os.getpid()}\\n")
         while not (root.parent / "go").exists():
             time.sleep(0.05)
         leave()

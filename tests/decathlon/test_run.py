@@ -98,7 +98,9 @@ def test_nothing_of_the_exchange_is_left_behind(mixed):
     assert not (root / "data").exists() and not (root / "work").exists()
     names = {path.name for path in (root / "cells/breast-good-seed0").iterdir()}
     others = {name for name in names if not name.startswith("phantom-breastmnist_")}
-    assert others == {"log.txt", "result.json", "task.json"}
+    assert others == {"log.txt", "method", "result.json"}
+    kept = (root / "cells/breast-good-seed0/method").iterdir()
+    assert [path.name for path in kept] == ["task.json"]
 
 
 def test_only_what_is_missing_is_run_again(mixed, data_dir):
@@ -133,7 +135,9 @@ def test_a_method_never_sees_a_test_label(tmp_path, data_dir):
 def test_the_task_is_told_as_json(tmp_path, data_dir):
     folders = small_methods.make(tmp_path, "good")
     run(plan(data_dir, folders, dataset="chest", seeds=(5,)), tmp_path / "out")
-    task = json.loads((tmp_path / "out/cells/chest-good-seed5/task.json").read_text())
+    task = json.loads(
+        (tmp_path / "out/cells/chest-good-seed5/method/task.json").read_text()
+    )
     dataset = catalog.DATASETS["chest"]
     assert task["task"] == dataset.task.value and task["seed"] == 5
     assert task["num_labels"] == 14 and task["labels"] == list(dataset.labels)
@@ -217,7 +221,7 @@ def test_a_changed_program_is_told_of(tmp_path, data_dir):
     folders = small_methods.make(tmp_path, "good")
     run(plan(data_dir, folders), tmp_path / "out")
     _, output = run(plan(data_dir, folders), tmp_path / "out")
-    assert "1 of 1 stand already" in output and "has changed" not in output
+    assert "1 of 1 have results already" in output and "has changed" not in output
     (tmp_path / "good/run.py").write_text(small_methods.START + "leave()  # better")
     _, output = run(plan(data_dir, folders), tmp_path / "out")
     assert "Warning: good has changed" in output
@@ -261,8 +265,8 @@ def test_a_result_that_was_written_but_not_moved_is_taken_over(tmp_path, data_di
 def test_progress_survives_a_start_without_data(tmp_path, data_dir, monkeypatch):
     folders = small_methods.make(tmp_path, "good")
     work = tmp_path / "out/work/breast-good-seed0"
-    work.mkdir(parents=True)
-    (work / "state.npz").write_bytes(b"an epoch's work")
+    (work / "method").mkdir(parents=True)
+    (work / "method/state.npz").write_bytes(b"an epoch's work")
     (tmp_path / "out/decathlon.json").write_text(
         json.dumps({"phantom": False, "release": "1.0.0", "budget": "smoke"})
     )
@@ -272,7 +276,7 @@ def test_progress_survives_a_start_without_data(tmp_path, data_dir, monkeypatch)
     chosen = dataclasses.replace(plan(tmp_path / "tfds", folders), variants=real)
     states, _ = run(chosen, tmp_path / "out")
     assert states == {"breast-good-seed0": "missing"}
-    assert (work / "state.npz").read_bytes() == b"an epoch's work"
+    assert (work / "method/state.npz").read_bytes() == b"an epoch's work"
 
 
 def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
