@@ -89,9 +89,7 @@ def _verdict(reason: str | None, code: int | None, last_line: str) -> dict:
     if reason is None and code == 0:
         return {"status": "ended", "reason": None}
     if reason is None and code == MISSING:
-        silent = (
-            f"it ended with {MISSING}, for something it lacks, and did not say what"
-        )
+        silent = f"it lacks something (exit code {MISSING}), and did not say what"
         return {"status": "missing", "reason": last_line or silent}
     if reason is None:
         how = f"exit code {code}" if code > 0 else f"killed by signal {-code}"

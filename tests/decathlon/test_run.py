@@ -11,7 +11,6 @@ import time
 from concurrent import futures
 
 import numpy as np
-import psutil
 import pytest
 import small_methods
 from rich import console as rich_console
@@ -24,25 +23,7 @@ from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
 
-
-def plan(data_dir, folders, *, dataset="breast", **options) -> decathlon.Plan:
-    options = {"budget": "smoke"} | options
-    return decathlon.Plan(
-        methods=tuple(map(methods.find, folders)),
-        variants=(catalog.variant(dataset, phantom=True),),
-        data_dir=data_dir,
-        **options,
-    )
-
-
-def run(plan, root) -> tuple[dict, str]:
-    output = io.StringIO()
-    states = decathlon.run(plan, root, console=rich_console.Console(file=output))
-    return states, output.getvalue()
-
-
-def result(root, name: str) -> dict:
-    return json.loads((root / "cells" / name / "result.json").read_text())
+plan, run, result = small_methods.plan, small_methods.run, small_methods.result
 
 
 @pytest.fixture(scope="module")
@@ -249,17 +230,38 @@ def test_an_interrupted_attempt_of_other_settings_does_not_count(tmp_path, data_
     assert log.splitlines() == ["WIDTH 99"]
 
 
-def test_a_result_that_was_written_but_not_moved_is_taken_over(tmp_path, data_dir):
+def test_a_cell_that_was_scored_but_not_moved_is_not_run_again(
+    tmp_path, data_dir, monkeypatch
+):
+    folders = small_methods.make(tmp_path, "patient")
+    (tmp_path / "go").touch()
+
+    def killed(cell):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(cells, "_move", killed)
+        run(plan(data_dir, folders), tmp_path / "out")
+    assert (tmp_path / "out/work/breast-patient-seed0/result.json").exists()
+    states, _ = run(plan(data_dir, folders), tmp_path / "out")
+    assert states == {"breast-patient-seed0": "done"}
+    assert len((tmp_path / "starts.txt").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content", ['{"accuracy": 1}', "no JSON", '{"status": "done", "scores": 1}']
+)
+def test_a_damaged_result_is_refused_with_its_place(tmp_path, data_dir, content):
     folders = small_methods.make(tmp_path, "good")
-    run(plan(data_dir, folders), tmp_path / "out")
-    work = tmp_path / "out/work/breast-good-seed0"
-    work.parent.mkdir()
-    (tmp_path / "out/cells/breast-good-seed0").rename(work)
-    before = (work / "result.json").stat().st_mtime_ns
-    states, output = run(plan(data_dir, folders), tmp_path / "out")
-    assert states == {"breast-good-seed0": "done"} and "1 of 1 stand" in output
-    place = tmp_path / "out/cells/breast-good-seed0"
-    assert (place / "result.json").stat().st_mtime_ns == before
+    path = tmp_path / "out/cells/breast-good-seed0/result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    (tmp_path / "out/decathlon.json").write_text(
+        json.dumps({"phantom": True, "release": "phantom", "budget": "smoke"})
+    )
+    with pytest.raises(errors.MedMNISTError, match="breast-good-seed0.*is damaged"):
+        run(plan(data_dir, folders), tmp_path / "out")
+    assert path.read_text() == content
 
 
 def test_progress_survives_a_start_without_data(tmp_path, data_dir, monkeypatch):
@@ -301,20 +303,6 @@ def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
     assert len((tmp_path / "starts.txt").read_text().splitlines()) == 1
     targets = {name: split.labels for name, split in splits.items()}
     assert cells.finish(cell, targets)["status"] == "done"
-
-
-def test_what_a_method_leaves_running_is_ended(tmp_path, data_dir):
-    folders = small_methods.make(tmp_path, "orphan")
-    states, _ = run(plan(data_dir, folders), tmp_path / "out")
-    assert states == {"breast-orphan-seed0": "done"}
-    pid = int((tmp_path / "orphan.txt").read_text())
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:
-        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            break
-        time.sleep(0.05)
-    else:
-        assert not psutil.pid_exists(pid)
 
 
 def test_the_definition_s_own_limits_count(tmp_path, data_dir):
