@@ -74,8 +74,8 @@ def _scores(place: int, variant, split: str, examples: int) -> np.ndarray:
     def check(shape: tuple[int, ...]) -> None:
         if shape not in shapes:
             raise errors.MedMNISTError(
-                f"its scores of {split} have shape {shape}, expected "
-                f"({examples}, {labels})"
+                f"its scores of {split} have shape {log.printable(str(shape))}, "
+                f"expected ({examples}, {labels})"
             )
 
     try:
@@ -129,7 +129,9 @@ def _from_npy(content: bytes, check) -> np.ndarray:
         header = np.lib.format.read_array_header_2_0
     shape, _, dtype = header(file)  # first: memory is taken by what it says
     if dtype.kind not in _NUMBERS:
-        raise ValueError(f"its type is {dtype}, expected numbers such as float32")
+        raise ValueError(
+            f"its type is {str(dtype)[:40]}, expected numbers such as float32"
+        )
     check(shape)
     file.seek(0)
     with np.errstate(over="ignore"):  # longer floats become infinite

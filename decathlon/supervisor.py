@@ -76,7 +76,8 @@ def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> Non
         with _copied(process.stdout, log):
             reason, peak = _watch(process, order, told["memory_gib"], start)
         code = process.returncode
-    if reason == "stopped":
+    if reason == "stopped":  # what the method has done so far stays, but for the copy
+        files.remove(folder / METHOD / DATA)
         (folder / STARTED).unlink()
         return
     outcome = _verdict(reason, code, log.last_line()) | told

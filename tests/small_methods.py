@@ -35,6 +35,20 @@ PROGRAMS = {
     " ('train', 'val', 'test')]",
     # 1 GiB in a child
     "hungry": "kept = os.fork() == 0 and np.ones(2**27); time.sleep(600)",
+    # 256 MiB, in three children, too
+    "forking": """
+        leave()
+        kept = np.ones(2**25)
+        children = [os.fork() for _ in range(2)]
+        time.sleep(1)
+        os._exit(0)
+    """,
+    # Ends whoever watches it, and goes on
+    "parricide": """
+        (folder.parents[3] / "parricide.txt").write_text(str(os.getpid()))
+        os.kill(os.getppid(), 9)
+        time.sleep(60)
+    """,
     "daemon": """
         if os.fork() == 0:
             os.setsid()

@@ -1,5 +1,6 @@
 """Methods that do what they should not: what they reach, and what they cannot spoil."""
 
+import contextlib
 import json
 import os
 import time
@@ -10,12 +11,12 @@ import pytest
 import small_methods
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon import answers, log
+from medmnist_tfds.decathlon import answers, log, resources
 from medmnist_tfds.process import errors
 
 BAD = (
     *("spoiler", "chatty", "pipe", "linked", "vanished", "moved", "blocked"),
-    *("mute", "complex", "pickled", "daemon", "good"),
+    *("mute", "complex", "pickled", "daemon", "parricide", "good"),
 )
 
 
@@ -40,9 +41,10 @@ def hostile(tmp_path_factory, data_dir):
         ("vanished", "failed", "its folder cannot be read (No such file"),
         ("moved", "failed", "its folder cannot be read"),
         ("chatty", "failed", "exit code 3: [2J�� the last line"),
+        ("parricide", "failed", "the cell's process ended with -9"),
         ("mute", "missing", "it lacks something (exit code 69), and did not say"),
-        ("complex", "failed", "its type is complex128, expected numbers"),
-        ("pickled", "failed", "its type is object, expected numbers"),
+        ("complex", "failed", "its type is complex128, expected e.g."),
+        ("pickled", "failed", "its type is object, expected e.g."),
     ],
 )
 def test_a_hostile_method_is_a_row_with_its_reason(hostile, name, state, reason):
@@ -64,9 +66,12 @@ def test_a_changed_data_file_is_changed_for_one_cell(hostile):
     assert len(logs) == len(BAD) and not any(b"BadZipFile" in text for text in logs)
 
 
-def test_a_daemon_ends_with_its_cell(hostile):
+@pytest.mark.parametrize("name", ["daemon", "parricide"])
+def test_what_a_method_leaves_running_ends_with_its_cell(hostile, name):
     place, _, _ = hostile
-    assert not psutil.pid_exists(int((place / "daemon.txt").read_text()))
+    with contextlib.suppress(psutil.NoSuchProcess):  # one that nobody has buried yet
+        process = psutil.Process(int((place / f"{name}.txt").read_text()))
+        assert process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_large_output_is_kept_by_its_ends(hostile):
@@ -143,6 +148,38 @@ def test_cells_at_a_time_share_a_machine_as_they_are_told(
     assert {key: told[key] for key in ("cores", "gpus", "memory_gib")} == {
         key: one[key] for key in ("cores", "gpus", "memory_gib")
     }
+
+
+@pytest.mark.parametrize(
+    ("listed", "slots", "expected"),
+    [
+        ("GPU 0: A (UUID: GPU-a)\nGPU 1: A (UUID: GPU-b)", 1, ["GPU-a", "GPU-b"]),
+        ("GPU 0: A (UUID: GPU-a)\nGPU 1: A (UUID: GPU-b)", 2, ["GPU-b"]),
+        ("GPU 0: A (UUID: GPU-a)\n  MIG 1g (UUID: MIG-c)", 2, ["MIG-c"]),
+        ("NVIDIA-SMI has failed", 2, []),
+    ],
+)
+def test_gpus_are_shared_by_their_names(tmp_path, monkeypatch, listed, slots, expected):
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\ncat <<END\n{listed}\nEND\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    share = resources.share(slots - 1, slots)
+    assert list(share.gpus) == expected
+    is_set = share.variables.get("CUDA_VISIBLE_DEVICES")
+    assert is_set == (",".join(expected) if expected and slots > 1 else None)
+    is_shared = len(expected) == 1 and "MIG" in expected[0]
+    assert ("TF_FORCE_GPU_ALLOW_GROWTH" in share.variables) == is_shared
+
+
+def test_more_slots_than_gpus_share_them_in_turn(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5,-1,7")  # CUDA stops at -1
+    shares = [resources.share(slot, 3) for slot in range(3)]
+    assert [share.gpus for share in shares] == [("3",), ("5",), ("3",)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    share = resources.share(1, 3)
+    assert share.gpus == () and "CUDA_VISIBLE_DEVICES" not in share.variables
 
 
 def scores(folder, split="test", **change):

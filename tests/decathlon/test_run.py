@@ -41,9 +41,9 @@ def test_a_good_method_among_bad_ones_is_scored(mixed):
     assert states["breast-good-seed0"] == "done"
     for split, scores in result(root, "breast-good-seed0")["scores"].items():
         (path,) = (root / "cells/breast-good-seed0").glob(f"*_{split}_*.csv")
-        found = predictions.read(path)
-        targets = predictions.split_targets(found.variant, split)
-        again = scoring.score(targets, found.scores, task="binary-class")
+        written = predictions.read(path)
+        targets = predictions.split_targets(written.variant, split)
+        again = scoring.score(targets, written.scores, task="binary-class")
         assert scores == {"auc": again.auc, "acc": again.acc}
 
 
@@ -158,6 +158,12 @@ def test_a_method_that_takes_too_much_memory_is_ended(tmp_path, data_dir):
     states, output = run(plan(data_dir, folders, memory_gib=0.5), tmp_path / "out")
     assert states["breast-hungry-seed0"] == "failed"
     assert "used more than 0.5 GiB of memory" in output
+
+
+def test_memory_that_processes_have_in_common_counts_once(tmp_path, data_dir):
+    folders = small_methods.make(tmp_path, "forking")
+    states, output = run(plan(data_dir, folders, memory_gib=0.6), tmp_path / "out")
+    assert states["breast-forking-seed0"] == "done", output
 
 
 def test_a_dataset_that_cannot_be_had_leaves_the_others(
@@ -317,10 +323,10 @@ def test_the_definition_s_own_limits_count(tmp_path, data_dir):
 
 def test_a_result_tells_what_it_cost_and_ran_on(mixed):
     root, _, _ = mixed
-    found = result(root, "breast-good-seed0")
-    assert found["seconds"] > 0 and found["peak_memory_bytes"] > 2**20
-    assert found["release"] == "phantom" and found["phantom"] is True
-    assert any(line.startswith("tensorflow==") for line in found["packages"])
+    written = result(root, "breast-good-seed0")
+    assert written["seconds"] > 0 and written["peak_memory_bytes"] > 2**20
+    assert written["release"] == "phantom" and written["phantom"] is True
+    assert any(line.startswith("tensorflow==") for line in written["packages"])
     assert (root / "PHANTOM.txt").exists()
 
 
