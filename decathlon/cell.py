@@ -1,22 +1,26 @@
 """One cell of the grid: a dataset, a method and a seed; from an order to a result.
 
-A cell's folder is at work until it is whole, then it is moved to its final place.
-Scores here, where the test labels are, and nowhere else.
+A cell's folder is at work until it is whole, then it is moved to its final place. The
+harness keeps its books there; a method is given the folder `method` inside, and what it
+leaves there is read by `answers`. Scores here, where the test labels are, and nowhere
+else.
 """
 
 import dataclasses
 import json
 import os
 import pathlib
-import shutil
 
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon import environment, exchange, supervisor
+from medmnist_tfds.decathlon import answers, environment, exchange, supervisor
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
+
+_ATTEMPT = "attempt.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class Cell:
 
     @property
     def place(self) -> pathlib.Path:
-        """Where its result stands, once there is one."""
+        """Where its result is, once there is one."""
         return self.root / "cells" / self.name
 
     @property
@@ -60,27 +64,20 @@ class Cell:
         return json.loads(json.dumps(content))
 
 
-def read(place: pathlib.Path) -> dict:
-    """The result in a cell's folder; empty where there is none."""
-    return files.read_json(place / "result.json")
-
-
-def standing(cell: Cell, *, retry_failed: bool) -> dict | None:
+def finished(cell: Cell, *, retry_failed: bool) -> dict | None:
     """The result that need not be run again, or None.
 
     Raises:
-      MedMNISTError: there is one, of another budget or other settings.
+      MedMNISTError: there is one, of another budget or other settings, or damaged.
     """
-    if read(cell.work):  # killed between writing and moving it
-        _move(cell)
-    found = read(cell.place)
-    is_open = not found or found["status"] == "missing"
-    if is_open or (found["status"] == "failed" and retry_failed):
+    result = results.read(cell.place)
+    is_open = not result or result["status"] == "missing"
+    if is_open or (result["status"] == "failed" and retry_failed):
         return None
     differing = [
-        f"{field} is {found.get(field)}, not {value}"
+        f"{field} is {result.get(field)}, not {value}"
         for field, value in cell.settings.items()
-        if found.get(field) != value
+        if result.get(field) != value
     ]
     if differing:
         raise errors.MedMNISTError(
@@ -88,7 +85,7 @@ def standing(cell: Cell, *, retry_failed: bool) -> dict | None:
             "same budget and settings for a whole folder. Choose another --out, or "
             "repeat the --set and --budget of before."
         )
-    return found
+    return result
 
 
 def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) -> None:
@@ -98,52 +95,64 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
     a method may go on from it.
     """
     attempt = cell.settings | {"program": cell.method.program}
-    if files.read_json(cell.work / "attempt.json") != attempt:
-        shutil.rmtree(cell.work, ignore_errors=True)
+    if files.read_json(cell.work / _ATTEMPT) != attempt:
+        files.remove(cell.work)
     cell.work.mkdir(parents=True, exist_ok=True)
     (cell.work / supervisor.STARTED).unlink(missing_ok=True)
-    files.write_json(cell.work / "attempt.json", attempt)
+    files.write_json(cell.work / _ATTEMPT, attempt)
     budget, method = cell.budget, cell.method
-    content = exchange.task(
+    task = exchange.task(
         cell.variant,
         budget=dict(budget.amounts),
         settings=dict(method.settings),
         seed=cell.seed,
     )
-    exchange.give(cell.work, data, content)
     hours, gib = limits["hours"], limits["memory_gib"]
     hours = budget.limit_hours if hours is None else hours
-    gib = method.memory_gib if gib is None else gib
     files.write_json(
         cell.work / supervisor.ORDER,
         {
-            "command": [*method.command, str(cell.work.resolve())],
+            "command": list(method.command),
             # A worker elsewhere has its own interpreter and copy of this package.
             "method": method.name if method.is_built_in else str(method.folder),
             "python": str(python) if method.has_environment else None,
+            "variables": list(method.variables),
+            "task": task,
+            "data": str(data.resolve()),
             "limit_seconds": hours * 3600,
-            "memory_bytes": int((gib or 0) * 2**30),
+            "memory_gib": method.memory_gib if gib is None else gib,
             "stop": str((cell.root / "stop").resolve()),
         },
     )
 
 
-def finish(cell: Cell, targets: dict[str, np.ndarray]) -> dict:
-    """Scores what the method has left, and moves the folder to its place."""
+def finish(
+    cell: Cell, targets: dict[str, np.ndarray], *, error: BaseException | None = None
+) -> dict:
+    """Scores what the method has left, and moves the folder to its place.
+
+    Args:
+      cell: which.
+      targets: the labels by split.
+      error: of the process that was to see to the cell, if it failed.
+    """
     outcome = files.read_json(cell.work / supervisor.OUTCOME)
+    if "status" not in outcome:
+        reason = f"{type(error).__name__}: {error}" if error else "it left no outcome"
+        outcome = {"status": "failed", "reason": reason}
     result = _describe(cell) | outcome
     if outcome["status"] == "ended":
         try:
-            result["scores"] = _score(cell, targets)
-            result["status"] = "done"
+            result |= {"scores": _score(cell, targets), "status": "done"}
         except OSError:
             raise  # of ours: a full disk is no fault of the method
-        except Exception as error:  # whatever a method has left must not end the others
-            reason = str(error)
-            if not isinstance(error, errors.MedMNISTError):
-                reason = f"its scores cannot be read ({type(error).__name__}: {error})"
+        except Exception as problem:  # whatever it has left must not end the others
+            reason = str(problem)
+            if not isinstance(problem, errors.MedMNISTError):
+                what = f"{type(problem).__name__}: {problem}"
+                reason = f"its scores cannot be read ({what})"
             result |= {"status": "failed", "reason": reason}
-    files.write_json(cell.work / "result.json", result)
+    files.write_json(cell.work / results.RESULT, result)
     _move(cell)
     return result
 
@@ -151,14 +160,8 @@ def finish(cell: Cell, targets: dict[str, np.ndarray]) -> dict:
 def refuse(cell: Cell, *, reason: str) -> dict:
     """Records a cell that cannot start here; what it has done so far stays."""
     result = _describe(cell) | {"status": "missing", "reason": reason}
-    files.write_json(cell.place / "result.json", result)
+    files.write_json(cell.place / results.RESULT, result)
     return result
-
-
-def log(place: pathlib.Path) -> pathlib.Path | None:
-    """The log to look at, if there is one."""
-    logs = (place / supervisor.LOG, place / supervisor.OWN_LOG)
-    return next((path for path in logs if path.exists()), None)
 
 
 def _describe(cell: Cell) -> dict:
@@ -175,30 +178,35 @@ def _describe(cell: Cell) -> dict:
 
 
 def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Reads a method's scores, writes the prediction files, and gives AUC and ACC."""
     for stale in cell.work.glob("*_[[]AUC[]]*@*.csv"):  # of a kill while writing
         stale.unlink()
     sizes = {split: len(labels) for split, labels in targets.items()}
-    found = exchange.take(cell.work, cell.variant, sizes)
+    values = answers.read(cell.work / supervisor.METHOD, cell.variant, sizes)
     scores = {}
-    for split, values in found.items():
+    for split in targets:
         predictions.write(
             cell.work,
             dataset=cell.variant,
             split=split,
-            scores=values,
+            scores=values[split],
             run=f"{cell.method.name}_seed{cell.seed}",
             targets=targets[split],
         )
-        score = scoring.score(targets[split], values, task=cell.variant.dataset.task)
+        task = cell.variant.dataset.task
+        score = scoring.score(targets[split], values[split], task=task)
         scores[split] = {"auc": score.auc, "acc": score.acc}
     return scores
 
 
 def _move(cell: Cell) -> None:
-    """Moves a folder whose result is written to its place, without the exchange."""
-    exchange.discard(cell.work)
-    for name in (".lock", "attempt.json", *supervisor.BOOKS):
-        (cell.work / name).unlink(missing_ok=True)
+    """Moves a folder whose result is written to its place, without the exchange.
+
+    Killed before the move, the next call scores again what still lies there.
+    """
     cell.place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(cell.place, ignore_errors=True)  # an attempt that had failed
+    files.remove(cell.place)  # an attempt that had failed
     os.replace(cell.work, cell.place)
+    answers.discard(cell.place / supervisor.METHOD)
+    for name in (".lock", _ATTEMPT, *supervisor.BOOKS):
+        (cell.place / name).unlink(missing_ok=True)

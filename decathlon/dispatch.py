@@ -10,10 +10,13 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 from concurrent import futures
 
 from medmnist_tfds.decathlon import supervisor
 from medmnist_tfds.process import errors
+
+_thread = threading.local()  # .slot: this thread's share of the machine, (k, of n)
 
 
 def run_cell(folder: str) -> None:
@@ -21,7 +24,9 @@ def run_cell(folder: str) -> None:
 
     The process sees by its standard input when this one has gone, and ends.
     """
-    command = [sys.executable, "-m", "medmnist_tfds.decathlon.supervisor", folder]
+    slot = getattr(_thread, "slot", (0, 1))  # a Dask worker's cell has all it has
+    command = [sys.executable, "-m", "medmnist_tfds.decathlon.supervisor"]
+    command += [folder, *map(str, slot)]
     log = pathlib.Path(folder, supervisor.OWN_LOG)
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -53,7 +58,13 @@ def executor(*, jobs: int, dask: str | None):
       MedMNISTError: dask.distributed is not installed, or no scheduler answers.
     """
     if dask is None:
-        with futures.ThreadPoolExecutor(jobs) as pool:  # a thread waits for a process
+        slots = [(slot, jobs) for slot in range(jobs)]
+
+        def take_slot() -> None:
+            _thread.slot = slots.pop()
+
+        # A thread waits for a process.
+        with futures.ThreadPoolExecutor(jobs, initializer=take_slot) as pool:
             yield pool
         return
     try:

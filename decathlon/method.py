@@ -34,6 +34,7 @@ _FIELDS = {
     "build_requirements": list,
     "command": list,
     "memory_gib": (int, float),
+    "variables": list,
     "settings": dict,
     "budgets": dict,
 }
@@ -59,6 +60,7 @@ class Method:
     build_requirements: tuple[str, ...]  # installed before them
     command: tuple[str, ...]  # the cell's folder is put after it
     memory_gib: float | None
+    variables: tuple[str, ...]  # of the environment: secrets that it needs
     settings: Mapping[str, object]
     budgets: Mapping[str, tuple[Mapping[str, object], ...]]
     overrides: Mapping[str, object] = dataclasses.field(default_factory=dict)
@@ -147,7 +149,7 @@ def read(folder: pathlib.Path) -> Method:
             raise _wrong(
                 path, f"gives {name} the value {value!r}", "as the README shows"
             )
-    for name in ("requirements", "build_requirements", "command"):
+    for name in ("requirements", "build_requirements", "command", "variables"):
         if not all(isinstance(part, str) for part in fields.get(name, ())):
             raise _wrong(path, f"gives {name} {fields[name]!r}", "a list of strings")
     if fields.get("command") == []:
@@ -165,6 +167,7 @@ def read(folder: pathlib.Path) -> Method:
         build_requirements=tuple(fields.get("build_requirements", ())),
         command=tuple(fields.get("command", ("{python}", "{folder}/run.py"))),
         memory_gib=fields.get("memory_gib"),
+        variables=tuple(fields.get("variables", ())),
         settings=fields.get("settings", {}),
         budgets=_budgets(path, fields.get("budgets", {})),
     )

@@ -60,7 +60,7 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
 
-    def stands(self, cell: cells.Cell, result: dict) -> None:
+    def set_earlier(self, cell: cells.Cell, result: dict) -> None:
         """Tells of a cell that an earlier run has ended."""
         self.states[cell.name] = result["status"]
         self._seconds[cell.name] = result.get("seconds", 0)
@@ -91,7 +91,7 @@ class Progress:
         terminal.say(text, console=self._console)
 
     def count(self, state: str) -> int:
-        return sum(found == state for found in self.states.values())
+        return sum(each == state for each in self.states.values())
 
     def seconds_left(self) -> float | None:
         """By the mean of ended cells of the same method, per image; or None."""

@@ -1,7 +1,7 @@
 """A whole Decathlon: the grid of datasets, methods and seeds, in one folder.
 
-Whatever happens to a cell, the others go on; what stands in the folder is not run
-again. Never trains: methods do, in processes of their own.
+Whatever happens to a cell, the others go on; what has a result is not run again.
+Never trains: methods do, in processes of their own.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ from medmnist_tfds.decathlon import (
     supervisor,
 )
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 
 _STOP_SECONDS = 30
@@ -75,22 +76,7 @@ def run(
         show = progress.Progress(
             grid, console=console, jobs=None if plan.dask else plan.jobs
         )
-        missing, changed = [], set()
-        for cell in grid:
-            result = cells.standing(cell, retry_failed=plan.retry_failed)
-            if result is None:
-                missing.append(cell)
-            else:
-                show.stands(cell, result)
-                if result.get("program") != cell.method.program:
-                    changed.add(cell.method.name)
-        for name in sorted(changed):
-            show.say(
-                f"Warning: {name} has changed since some of its cells were run. Delete "
-                f"them to run them again: {root / 'cells' / f'*-{name}-*'}"
-            )
-        if len(missing) < len(grid):
-            show.say(f"{len(grid) - len(missing)} of {len(grid)} stand already.")
+        missing = _without_result(grid, plan, show)
         with _terminable():
             _Run(plan, root, show).run(missing)
         return show.states
@@ -170,14 +156,10 @@ class _Run:
                 f"The Dask scheduler at {self.plan.dask} has gone, or has dropped a "
                 "cell. Expected it to the end. Start the same command again."
             )
-        outcome = cell.work / supervisor.OUTCOME
-        error = future.exception()
-        if not outcome.exists():
-            lost = f"{type(error).__name__}: {error}" if error else "it left no outcome"
-            files.write_json(outcome, {"status": "failed", "reason": lost})
-        result = cells.finish(cell, self.targets[cell.variant.config])
+        targets = self.targets[cell.variant.config]
+        result = cells.finish(cell, targets, error=future.exception())
         if result["status"] == "failed":
-            result["reason"] += f" (log: {cells.log(cell.place)})"
+            result["reason"] += f" (log: {results.log(cell.place)})"
         self.show.set(cell, result["status"], result)
 
     def _stop(self, pending: dict[futures.Future, cells.Cell]) -> None:
@@ -219,6 +201,27 @@ def _images(variant: catalog.Variant) -> int:
     return sum(splits.values())
 
 
+def _without_result(grid: list[cells.Cell], plan: Plan, show) -> list[cells.Cell]:
+    """The cells to run; tells of the others."""
+    missing, changed = [], {}
+    for cell in grid:
+        result = cells.finished(cell, retry_failed=plan.retry_failed)
+        if result is None:
+            missing.append(cell)
+            continue
+        show.set_earlier(cell, result)
+        if result.get("program") != cell.method.program:
+            changed[cell.method.name] = cell.place.with_name(f"*-{cell.method.name}-*")
+    for name, places in sorted(changed.items()):
+        show.say(
+            f"Warning: {name} has changed since some of its cells were run. Delete "
+            f"them to run them again: {places}"
+        )
+    if len(missing) < len(grid):
+        show.say(f"{len(grid) - len(missing)} of {len(grid)} have results already.")
+    return missing
+
+
 def _claim(root: pathlib.Path, plan: Plan) -> None:
     """Makes the folder this Decathlon's, or sees that it is."""
     releases = {variant.release.version for variant in plan.variants}
@@ -232,14 +235,16 @@ def _claim(root: pathlib.Path, plan: Plan) -> None:
             f"{root} is a file. Expected a folder. Choose another --out."
         )
     root.mkdir(exist_ok=True)
-    found = files.read_json(root / "decathlon.json")
-    if not found and any(root.iterdir()):
+    existing = files.read_json(root / "decathlon.json")
+    if not existing and any(root.iterdir()):
         raise errors.MedMNISTError(
             f"{root} is not empty and holds no Decathlon. Expected an empty folder or "
             "one that is not there yet. Choose another --out."
         )
-    if found and found != wanted:
-        differing = [f"{k} {found.get(k)}" for k in wanted if found.get(k) != wanted[k]]
+    if existing and existing != wanted:
+        differing = [
+            f"{k} {existing.get(k)}" for k in wanted if existing.get(k) != wanted[k]
+        ]
         raise errors.MedMNISTError(
             f"{root} holds a Decathlon with {', '.join(differing)}. Expected one with "
             f"{', '.join(f'{k} {v}' for k, v in wanted.items())}. Choose another --out."

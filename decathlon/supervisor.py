@@ -1,75 +1,118 @@
 """One cell's process: runs a method's program within its limits, and its end with it.
 
-`python -m medmnist_tfds.decathlon.supervisor FOLDER` runs what FOLDER/command.json
-says, and leaves FOLDER/outcome.json unless it was stopped. It stops when its standard
-input closes, that is when whoever started it has gone, or when the file `stop` appears.
-Never reads data and never scores.
+`python -m medmnist_tfds.decathlon.supervisor FOLDER SLOT SLOTS` runs what
+FOLDER/command.json says in FOLDER/method, with one of so many shares of the machine,
+and leaves FOLDER/outcome.json unless it was stopped. It stops when its standard input
+closes, that is when whoever started it has gone, or when the file `stop` appears.
+Never reads what a method leaves, and never scores.
 """
 
 import contextlib
 import os
 import pathlib
 import platform
+import re
 import select
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import filelock
-import psutil
 
-from medmnist_tfds.decathlon import environment
+from medmnist_tfds.decathlon import environment, resources
+from medmnist_tfds.decathlon import family as families
+from medmnist_tfds.decathlon import log as logs
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.process import files
 
 LOG, OWN_LOG = "log.txt", "supervisor.txt"
 ORDER, OUTCOME, STARTED = BOOKS = "command.json", "outcome.json", "started.json"
+METHOD = "method"  # the folder that a method is given; nothing in it is believed
+DATA, TASK = "data.npz", "task.json"
 MISSING = 69  # sysexits.h's EX_UNAVAILABLE: the program says that it lacks something
 _POLL_SECONDS = 0.2
+_PIPE_SECONDS = 5
+_LEADS_TO_LABELS = {"MEDMNIST_ROOT", "TFDS_DATA_DIR"}
+_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEY|_SOCK)S?(_|$)")
 
 
-def main(folder: pathlib.Path) -> None:
+def main(folder: pathlib.Path, slot: int, slots: int) -> None:
     # A Dask worker that was taken for dead may still be at this cell: wait for its end.
     with filelock.FileLock(folder / ".lock"):
         if not (folder / ORDER).exists():  # scored and moved away meanwhile
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         elif not (folder / OUTCOME).exists():
-            _supervise(folder, files.read_json(folder / ORDER))
+            order = files.read_json(folder / ORDER)
+            _supervise(folder, order, resources.share(slot, slots))
 
 
-def _supervise(folder: pathlib.Path, order: dict) -> None:
+def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> None:
     start = time.monotonic()
+    told = {
+        "cores": len(share.cores),
+        "gpus": list(share.gpus),
+        "memory_gib": order["memory_gib"] or share.memory_gib,
+    }
+    _bind(share)
+    families.adopt_orphans()
+    _hand_over(folder, order, told)
     files.write_json(folder / STARTED, {"host": platform.node()})
-    with (folder / LOG).open("ab") as log:
-        try:
-            process = subprocess.Popen(
-                _command(order),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=_environment(order),
-            )
-        except OSError as error:
-            log.write(f"{error}\n".encode())
-            _end(folder, start, reason=f"it could not be started: {error}")
-            return
-        reason, peak = _watch(process, order, start)
-    if reason == "stopped":
-        (folder / STARTED).unlink()
-    elif reason is None and process.returncode == MISSING:
-        _end(folder, start, status="missing", reason=last_line(folder), peak=peak)
-    elif reason is None and process.returncode:
-        code = process.returncode
-        how = f"exit code {code}" if code > 0 else f"killed by signal {-code}"
-        _end(folder, start, reason=f"{how}: {last_line(folder)}", peak=peak)
+    log, reason, peak, code = logs.Log(folder / LOG), None, 0, None
+    try:
+        process = subprocess.Popen(
+            _command(order, folder / METHOD),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder / METHOD,
+            env=_environment(order, share),
+        )
+    except OSError as error:
+        log.write(f"{error}\n".encode())
+        reason = f"it could not be started: {error}"
     else:
-        status = "failed" if reason else "ended"
-        _end(folder, start, status=status, reason=reason, peak=peak)
+        with _copied(process.stdout, log):
+            reason, peak = _watch(process, order, told["memory_gib"], start)
+        code = process.returncode
+    if reason == "stopped":  # what the method has done so far stays, but for the copy
+        files.remove(folder / METHOD / DATA)
+        (folder / STARTED).unlink()
+        return
+    outcome = _verdict(reason, code, log.last_line()) | told
+    outcome["seconds"] = round(time.monotonic() - start, 1)
+    outcome |= {"peak_memory_bytes": peak, "host": platform.node()}
+    files.write_json(folder / OUTCOME, outcome)
 
 
-def _command(order: dict) -> list[str]:
+def _verdict(reason: str | None, code: int | None, last_line: str) -> dict:
+    if reason is None and code == 0:
+        return {"status": "ended", "reason": None}
+    if reason is None and code == MISSING:
+        silent = f"it lacks something (exit code {MISSING}), and did not say what"
+        return {"status": "missing", "reason": last_line or silent}
+    if reason is None:
+        how = f"exit code {code}" if code > 0 else f"killed by signal {-code}"
+        reason = f"{how}: {last_line or 'it printed nothing'}"
+    return {"status": "failed", "reason": reason}
+
+
+def _hand_over(folder: pathlib.Path, order: dict, told: dict) -> None:
+    """Fills the folder for the method; what an earlier start has left there stays."""
+    place = folder / METHOD
+    if place.is_symlink() or not place.is_dir():
+        files.remove(place)
+        place.mkdir()
+    place.chmod(0o700)
+    for name in (TASK, DATA):
+        files.remove(place / name)
+    files.write_json(place / TASK, order["task"] | told)
+    # A copy: whatever is done to it, the other cells of the dataset do not see it.
+    shutil.copy(order["data"], place / DATA)
+
+
+def _command(order: dict, place: pathlib.Path) -> list[str]:
     """The command with this machine's paths for {python} and {folder}."""
     # An absolute path, of a user's method, stays what it is.
     folder = str(methods.BUILT_IN / order["method"])
@@ -77,38 +120,65 @@ def _command(order: dict) -> list[str]:
     command = order["command"]
     for name, value in names.items():
         command = [part.replace(name, value) for part in command]
-    return command
+    return [*command, str(place)]
 
 
-def _environment(order: dict) -> dict[str, str]:
-    variables = dict(os.environ)
+def _environment(order: dict, share: resources.Share) -> dict[str, str]:
+    """The user's variables without those that lead to test labels or hold secrets."""
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _LEADS_TO_LABELS
+        and (not _SECRET.search(name.upper()) or name in order["variables"])
+    }
     if order["python"] is not None:
         variables = environment.clean(variables)
-    return {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"} | variables
+    defaults = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return defaults | variables | share.variables
 
 
-def _watch(process, order: dict, start: float) -> tuple[str | None, int]:
+def _bind(share: resources.Share) -> None:
+    if hasattr(os, "sched_setaffinity"):  # passed on to the program
+        os.sched_setaffinity(0, share.cores)
+
+
+@contextlib.contextmanager
+def _copied(pipe, log: logs.Log):
+    """Meanwhile what comes out of a pipe goes into the log."""
+
+    def copy() -> None:
+        while text := os.read(pipe.fileno(), 2**16):
+            with contextlib.suppress(OSError):  # a full disk: the program shall go on
+                log.write(text)
+
+    thread = threading.Thread(target=copy, daemon=True)
+    thread.start()
+    yield
+    thread.join(_PIPE_SECONDS)  # whoever could not be killed may keep the pipe open
+
+
+def _watch(process, order: dict, gib: float, start: float) -> tuple[str | None, int]:
     """Waits for the program, or ends it; returns why it was ended and its peak bytes.
 
     Memory is the resident memory of the program and its children: a limit on addresses
     would hit TensorFlow, which reserves far more than it uses.
     """
-    limit, most, peak = order["limit_seconds"], order["memory_bytes"], 0
-    family: set[psutil.Process] = set()  # also such as have left their parent
-    reason = None
+    limit, most, peak = order["limit_seconds"], int(gib * 2**30), 0
+    family, reason = families.Family(process.pid), None
     while reason is None and process.poll() is None:
-        family |= _family(process.pid)
-        peak = max(peak, _memory(family))
+        family.look()
+        peak = max(peak, family.memory(most))
         if time.monotonic() - start > limit:
             reason = f"timed out after {limit / 3600:.3g} h"
-        elif most and peak > most:
-            reason = f"used more than {most / 2**30:.3g} GiB of memory"
+        elif peak > most:
+            reason = f"used more than {gib:.3g} GiB of memory"
         elif _is_stopped(order["stop"]):
             reason = "stopped"
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_SECONDS)
-    _kill(family | _family(process.pid))
+    process.kill()
     process.wait()
+    family.kill()
     return reason, peak
 
 
@@ -117,48 +187,5 @@ def _is_stopped(stop: str) -> bool:
     return bool(readable and not os.read(0, 1)) or os.path.exists(stop)
 
 
-def _family(pid: int) -> set[psutil.Process]:
-    try:
-        parent = psutil.Process(pid)
-        return {parent, *parent.children(recursive=True)}
-    except psutil.NoSuchProcess:
-        return set()
-
-
-def _memory(family: set[psutil.Process]) -> int:
-    total = 0
-    for process in family:
-        with contextlib.suppress(psutil.Error):
-            total += process.memory_info().rss
-    return total
-
-
-def _kill(family: set[psutil.Process]) -> None:
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
-    psutil.wait_procs(family, timeout=10)
-
-
-def last_line(folder: pathlib.Path) -> str:
-    """The last line of the log that says something."""
-    with (folder / LOG).open("rb") as log:
-        log.seek(max(0, os.path.getsize(folder / LOG) - 4096))
-        text = log.read().decode(errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:500] if lines else "it printed nothing"
-
-
-def _end(folder, start: float, *, status="failed", reason=None, peak=0) -> None:
-    content = {
-        "status": status,
-        "reason": reason,
-        "seconds": round(time.monotonic() - start, 1),
-        "peak_memory_bytes": peak,
-        "host": platform.node(),
-    }
-    files.write_json(folder / OUTCOME, content)
-
-
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))
+    main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

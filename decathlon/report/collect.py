@@ -13,7 +13,7 @@ import statistics
 import numpy as np
 
 from medmnist_tfds.data import archive, catalog
-from medmnist_tfds.decathlon import cell as cells
+from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
 
@@ -159,7 +159,7 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
 
 
 def _entry(place: pathlib.Path, targets) -> Entry:
-    result = cells.read(place)
+    result = results.read(place)
     variant = catalog.parse(result["dataset"])
     scores, predicted = {}, {}
     for split, said in result.get("scores", {}).items():

@@ -3,7 +3,7 @@
 import csv
 import pathlib
 
-from medmnist_tfds.decathlon import cell as cells
+from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.decathlon.report import collect, figures, page, summary, tables
 from medmnist_tfds.process import errors, files
 
@@ -86,7 +86,7 @@ def _chosen(found, table: summary.Summary, method: str | None) -> str | None:
 
 def line(entry: collect.Entry) -> str:
     """Why a cell has no scores, and where its log lies."""
-    log = cells.log(entry.folder)
+    log = results.log(entry.folder)
     where = f" (log: {log})" if log else ""
     status, reason = entry.result["status"], entry.result.get("reason")
     return f"{entry.folder.name}: {status}, {reason}{where}"

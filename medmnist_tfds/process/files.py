@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Iterator
 
 import filelock
@@ -64,6 +65,33 @@ def _no_object(path: pathlib.Path, reason: str) -> errors.MedMNISTError:
         f"{path} is damaged ({reason}). Expected a JSON object, as this package writes "
         "it. Bring the file back, or delete it to do its work again."
     )
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a file, a link or a whole folder, also one whose mode forbids it.
+
+    Raises:
+      MedMNISTError: it cannot be removed.
+    """
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        with contextlib.suppress(OSError):
+            shutil.rmtree(path)
+            return
+        folders = [str(path)]
+        while folders:
+            os.chmod(folders[-1], 0o700)
+            with os.scandir(folders.pop()) as entries:
+                inner = [e.path for e in entries if e.is_dir(follow_symlinks=False)]
+            folders += inner
+        shutil.rmtree(path)
+    except (OSError, RecursionError) as error:
+        raise errors.MedMNISTError(
+            f"{path} cannot be removed ({error}). Expected to make room there. Remove "
+            "it yourself."
+        ) from error
 
 
 def mark_phantom(folder: pathlib.Path) -> None:

@@ -62,7 +62,7 @@ def test_a_resnet_that_was_killed_goes_on_after_its_last_epoch(tmp_path, data_di
     )
     work = tmp_path / "out/work/chest-resnet18_28-seed0"
     deadline = time.monotonic() + 240
-    while not (work / "state.npz").exists():
+    while not (work / "method/state.npz").exists():
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -74,10 +74,10 @@ def test_a_resnet_that_was_killed_goes_on_after_its_last_epoch(tmp_path, data_di
     assert done.returncode == 0, done.stdout + done.stderr
     place = tmp_path / "out/cells/chest-resnet18_28-seed0"
     assert "Going on after epoch 1" in (place / "log.txt").read_text()
-    with (place / "history.csv").open(newline="") as file:
+    with (place / "method/history.csv").open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
-    assert {path.name for path in place.iterdir() if path.suffix != ".csv"} == {
-        "log.txt", "model.keras", "result.json", "task.json", "tensorboard",
+    assert {path.name for path in (place / "method").iterdir()} == {
+        "history.csv", "model.keras", "task.json", "tensorboard",
     }  # fmt: skip
     log = (place / "log.txt").read_text()
     assert "oneDNN" not in log and "cuda" not in log.lower()

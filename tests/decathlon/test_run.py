@@ -11,7 +11,6 @@ import time
 from concurrent import futures
 
 import numpy as np
-import psutil
 import pytest
 import small_methods
 from rich import console as rich_console
@@ -24,25 +23,7 @@ from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
 
-
-def plan(data_dir, folders, *, dataset="breast", **options) -> decathlon.Plan:
-    options = {"budget": "smoke"} | options
-    return decathlon.Plan(
-        methods=tuple(map(methods.find, folders)),
-        variants=(catalog.variant(dataset, phantom=True),),
-        data_dir=data_dir,
-        **options,
-    )
-
-
-def run(plan, root) -> tuple[dict, str]:
-    output = io.StringIO()
-    states = decathlon.run(plan, root, console=rich_console.Console(file=output))
-    return states, output.getvalue()
-
-
-def result(root, name: str) -> dict:
-    return json.loads((root / "cells" / name / "result.json").read_text())
+plan, run, result = small_methods.plan, small_methods.run, small_methods.result
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +41,9 @@ def test_a_good_method_among_bad_ones_is_scored(mixed):
     assert states["breast-good-seed0"] == "done"
     for split, scores in result(root, "breast-good-seed0")["scores"].items():
         (path,) = (root / "cells/breast-good-seed0").glob(f"*_{split}_*.csv")
-        found = predictions.read(path)
-        targets = predictions.split_targets(found.variant, split)
-        again = scoring.score(targets, found.scores, task="binary-class")
+        written = predictions.read(path)
+        targets = predictions.split_targets(written.variant, split)
+        again = scoring.score(targets, written.scores, task="binary-class")
         assert scores == {"auc": again.auc, "acc": again.acc}
 
 
@@ -98,7 +79,9 @@ def test_nothing_of_the_exchange_is_left_behind(mixed):
     assert not (root / "data").exists() and not (root / "work").exists()
     names = {path.name for path in (root / "cells/breast-good-seed0").iterdir()}
     others = {name for name in names if not name.startswith("phantom-breastmnist_")}
-    assert others == {"log.txt", "result.json", "task.json"}
+    assert others == {"log.txt", "method", "result.json"}
+    kept = (root / "cells/breast-good-seed0/method").iterdir()
+    assert [path.name for path in kept] == ["task.json"]
 
 
 def test_only_what_is_missing_is_run_again(mixed, data_dir):
@@ -133,7 +116,9 @@ def test_a_method_never_sees_a_test_label(tmp_path, data_dir):
 def test_the_task_is_told_as_json(tmp_path, data_dir):
     folders = small_methods.make(tmp_path, "good")
     run(plan(data_dir, folders, dataset="chest", seeds=(5,)), tmp_path / "out")
-    task = json.loads((tmp_path / "out/cells/chest-good-seed5/task.json").read_text())
+    task = json.loads(
+        (tmp_path / "out/cells/chest-good-seed5/method/task.json").read_text()
+    )
     dataset = catalog.DATASETS["chest"]
     assert task["task"] == dataset.task.value and task["seed"] == 5
     assert task["num_labels"] == 14 and task["labels"] == list(dataset.labels)
@@ -173,6 +158,12 @@ def test_a_method_that_takes_too_much_memory_is_ended(tmp_path, data_dir):
     states, output = run(plan(data_dir, folders, memory_gib=0.5), tmp_path / "out")
     assert states["breast-hungry-seed0"] == "failed"
     assert "used more than 0.5 GiB of memory" in output
+
+
+def test_memory_that_processes_have_in_common_counts_once(tmp_path, data_dir):
+    folders = small_methods.make(tmp_path, "forking")
+    states, output = run(plan(data_dir, folders, memory_gib=0.6), tmp_path / "out")
+    assert states["breast-forking-seed0"] == "done", output
 
 
 def test_a_dataset_that_cannot_be_had_leaves_the_others(
@@ -217,7 +208,7 @@ def test_a_changed_program_is_told_of(tmp_path, data_dir):
     folders = small_methods.make(tmp_path, "good")
     run(plan(data_dir, folders), tmp_path / "out")
     _, output = run(plan(data_dir, folders), tmp_path / "out")
-    assert "1 of 1 stand already" in output and "has changed" not in output
+    assert "1 of 1 have results already" in output and "has changed" not in output
     (tmp_path / "good/run.py").write_text(small_methods.START + "leave()  # better")
     _, output = run(plan(data_dir, folders), tmp_path / "out")
     assert "Warning: good has changed" in output
@@ -245,24 +236,45 @@ def test_an_interrupted_attempt_of_other_settings_does_not_count(tmp_path, data_
     assert log.splitlines() == ["WIDTH 99"]
 
 
-def test_a_result_that_was_written_but_not_moved_is_taken_over(tmp_path, data_dir):
+def test_a_cell_that_was_scored_but_not_moved_is_not_run_again(
+    tmp_path, data_dir, monkeypatch
+):
+    folders = small_methods.make(tmp_path, "patient")
+    (tmp_path / "go").touch()
+
+    def killed(cell):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(cells, "_move", killed)
+        run(plan(data_dir, folders), tmp_path / "out")
+    assert (tmp_path / "out/work/breast-patient-seed0/result.json").exists()
+    states, _ = run(plan(data_dir, folders), tmp_path / "out")
+    assert states == {"breast-patient-seed0": "done"}
+    assert len((tmp_path / "starts.txt").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content", ['{"accuracy": 1}', "no JSON", '{"status": "done", "scores": 1}']
+)
+def test_a_damaged_result_is_refused_with_its_place(tmp_path, data_dir, content):
     folders = small_methods.make(tmp_path, "good")
-    run(plan(data_dir, folders), tmp_path / "out")
-    work = tmp_path / "out/work/breast-good-seed0"
-    work.parent.mkdir()
-    (tmp_path / "out/cells/breast-good-seed0").rename(work)
-    before = (work / "result.json").stat().st_mtime_ns
-    states, output = run(plan(data_dir, folders), tmp_path / "out")
-    assert states == {"breast-good-seed0": "done"} and "1 of 1 stand" in output
-    place = tmp_path / "out/cells/breast-good-seed0"
-    assert (place / "result.json").stat().st_mtime_ns == before
+    path = tmp_path / "out/cells/breast-good-seed0/result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    (tmp_path / "out/decathlon.json").write_text(
+        json.dumps({"phantom": True, "release": "phantom", "budget": "smoke"})
+    )
+    with pytest.raises(errors.MedMNISTError, match="breast-good-seed0.*is damaged"):
+        run(plan(data_dir, folders), tmp_path / "out")
+    assert path.read_text() == content
 
 
 def test_progress_survives_a_start_without_data(tmp_path, data_dir, monkeypatch):
     folders = small_methods.make(tmp_path, "good")
     work = tmp_path / "out/work/breast-good-seed0"
-    work.mkdir(parents=True)
-    (work / "state.npz").write_bytes(b"an epoch's work")
+    (work / "method").mkdir(parents=True)
+    (work / "method/state.npz").write_bytes(b"an epoch's work")
     (tmp_path / "out/decathlon.json").write_text(
         json.dumps({"phantom": False, "release": "1.0.0", "budget": "smoke"})
     )
@@ -272,7 +284,7 @@ def test_progress_survives_a_start_without_data(tmp_path, data_dir, monkeypatch)
     chosen = dataclasses.replace(plan(tmp_path / "tfds", folders), variants=real)
     states, _ = run(chosen, tmp_path / "out")
     assert states == {"breast-good-seed0": "missing"}
-    assert (work / "state.npz").read_bytes() == b"an epoch's work"
+    assert (work / "method/state.npz").read_bytes() == b"an epoch's work"
 
 
 def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
@@ -299,20 +311,6 @@ def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
     assert cells.finish(cell, targets)["status"] == "done"
 
 
-def test_what_a_method_leaves_running_is_ended(tmp_path, data_dir):
-    folders = small_methods.make(tmp_path, "orphan")
-    states, _ = run(plan(data_dir, folders), tmp_path / "out")
-    assert states == {"breast-orphan-seed0": "done"}
-    pid = int((tmp_path / "orphan.txt").read_text())
-    deadline = time.monotonic() + 10
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:
-        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            break
-        time.sleep(0.05)
-    else:
-        assert not psutil.pid_exists(pid)
-
-
 def test_the_definition_s_own_limits_count(tmp_path, data_dir):
     folders = small_methods.make(tmp_path, "hang", "hungry")
     entry = "[[budgets.smoke]]\nlimit_hours = "
@@ -325,10 +323,10 @@ def test_the_definition_s_own_limits_count(tmp_path, data_dir):
 
 def test_a_result_tells_what_it_cost_and_ran_on(mixed):
     root, _, _ = mixed
-    found = result(root, "breast-good-seed0")
-    assert found["seconds"] > 0 and found["peak_memory_bytes"] > 2**20
-    assert found["release"] == "phantom" and found["phantom"] is True
-    assert any(line.startswith("tensorflow==") for line in found["packages"])
+    written = result(root, "breast-good-seed0")
+    assert written["seconds"] > 0 and written["peak_memory_bytes"] > 2**20
+    assert written["release"] == "phantom" and written["phantom"] is True
+    assert any(line.startswith("tensorflow==") for line in written["packages"])
     assert (root / "PHANTOM.txt").exists()
 
 

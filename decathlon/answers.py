@@ -1,0 +1,147 @@
+"""What a method leaves: one array of scores per split, read as a stranger's files are.
+
+Follows no link, waits for no pipe, and reads no more than the scores can take. Never
+scores.
+"""
+
+import contextlib
+import io
+import os
+import pathlib
+import stat
+import warnings
+
+import numpy as np
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.decathlon import log, supervisor
+from medmnist_tfds.process import errors
+
+_NUMBER_BYTES = 64  # of a number in a .npy (16 at most), or as text
+_HEADER_BYTES = 2**16
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_NUMBERS = "fiub"  # kinds of dtype
+
+
+def read(folder: pathlib.Path, variant: catalog.Variant, sizes: dict[str, int]) -> dict:
+    """The scores that a method has left: float64 (examples, labels) by split.
+
+    Either `train.npy` or `train.csv` (rows of numbers, no header), and so on.
+
+    Raises:
+      MedMNISTError: a split that is missing, of another shape, or not all numbers.
+    """
+    try:
+        place = os.open(folder, _FOLDER)
+    except OSError as error:
+        raise errors.MedMNISTError(
+            f"its folder cannot be read ({error.strerror}): expected scores there"
+        ) from error
+    try:
+        return {split: _scores(place, variant, split, sizes[split]) for split in sizes}
+    finally:
+        os.close(place)
+
+
+def discard(folder: pathlib.Path) -> None:
+    """Removes what only served the exchange: arrays in and arrays out."""
+    arrays = [f"{split}.{end}" for split in catalog.SPLITS for end in ("npy", "csv")]
+    try:
+        place = os.open(folder, _FOLDER)
+    except OSError:  # a method has put something else there
+        return
+    for name in (supervisor.DATA, *arrays):
+        with contextlib.suppress(OSError):  # a folder of that name does no harm
+            os.unlink(name, dir_fd=place)
+    os.close(place)
+
+
+def _scores(place: int, variant, split: str, examples: int) -> np.ndarray:
+    labels = variant.dataset.num_labels
+    most = examples * labels * _NUMBER_BYTES + _HEADER_BYTES
+    if (content := _content(place, f"{split}.npy", most)) is not None:
+        read = _from_npy
+    elif (content := _content(place, f"{split}.csv", most)) is not None:
+        read = _from_csv
+    else:
+        raise errors.MedMNISTError(
+            f"it left no scores of {split}: expected {split}.npy or {split}.csv"
+        )
+    widths = {labels, 1} if variant.dataset.task is catalog.Task.BINARY else {labels}
+    shapes = {(examples, width) for width in widths}
+    shapes |= {(examples,)} if 1 in widths else set()
+
+    def check(shape: tuple[int, ...]) -> None:
+        if shape not in shapes:
+            raise errors.MedMNISTError(
+                f"its scores of {split} have shape {log.printable(str(shape))}, "
+                f"expected ({examples}, {labels})"
+            )
+
+    try:
+        values = read(content, check)
+    except errors.MedMNISTError:
+        raise
+    except Exception as error:  # of parsers that were not made for a stranger's bytes
+        raise errors.MedMNISTError(
+            f"its scores of {split} are not one NumPy array of numbers: "
+            f"{log.printable(str(error))}"
+        ) from error
+    if wrong := np.count_nonzero(~np.isfinite(values)):
+        raise errors.MedMNISTError(
+            f"its scores of {split} are not all numbers ({wrong} of them NaN or "
+            "infinite)"
+        )
+    return values.reshape(examples, -1)
+
+
+def _content(place: int, name: str, most: int) -> bytes | None:
+    """The bytes of a file in a folder that is open; None where there is none."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # nobody may write to a pipe
+    try:
+        if not stat.S_ISREG(os.lstat(name, dir_fd=place).st_mode):
+            raise errors.MedMNISTError(
+                f"it left {name} as a link, a folder or a pipe: expected a file"
+            )
+        with open(os.open(name, flags, dir_fd=place), "rb") as file:
+            content = file.read(most + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise errors.MedMNISTError(
+            f"its {name} cannot be read ({error.strerror})"
+        ) from error
+    if len(content) > most:
+        raise errors.MedMNISTError(
+            f"its {name} is larger than {most:,} bytes: expected an array of scores, "
+            "one row per example"
+        )
+    return content
+
+
+def _from_npy(content: bytes, check) -> np.ndarray:
+    if not content.startswith(np.lib.format.MAGIC_PREFIX):
+        raise ValueError("the file is none that np.save writes")
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0
+    if version != (1, 0):
+        header = np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)  # first: memory is taken by what it says
+    if dtype.kind not in _NUMBERS:
+        raise ValueError(
+            f"its type is {str(dtype)[:40]}, expected numbers such as float32"
+        )
+    check(shape)
+    file.seek(0)
+    with np.errstate(over="ignore"):  # longer floats become infinite
+        return np.load(file, allow_pickle=False).astype(np.float64)
+
+
+def _from_csv(content: bytes, check) -> np.ndarray:
+    text = io.StringIO(content.decode("utf-8-sig"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an empty file: its shape is told
+        values = np.loadtxt(text, delimiter=",", ndmin=2)
+    check(values.shape)
+    return values
