@@ -56,12 +56,6 @@ def tf_variable(variable) -> tf.Variable:
     return variable if IS_KERAS_2 else variable.value
 
 
-def clone(model: keras.Model, clone_function) -> keras.Model:
-    """`keras.models.clone_model`, of the layers of nested models too."""
-    nested = {} if IS_KERAS_2 else {"recursive": True}
-    return keras.models.clone_model(model, clone_function=clone_function, **nested)
-
-
 def export_saved_model(model: keras.Model, folder: str | pathlib.Path) -> None:
     """Writes what serves a model without Keras; says nothing."""
     if IS_KERAS_2:

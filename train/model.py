@@ -97,8 +97,7 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
         """Makes all variables before the compiled part, which cannot make any."""
         if not self.built:
             with tf.init_scope():
-                one = [tf.zeros([1, *part.shape[1:]], part.dtype) for part in tf.nest.flatten(x)]
-                self(tf.nest.pack_sequence_as(x, one))
+                self(tf.nest.map_structure(_one_like, x))
         compat.build(self.optimizer, self.trainable_variables)
 
     def _pure_gradients(self, trainable, others, batch, scale):
@@ -162,6 +161,11 @@ def _make_functional(cls: type) -> type:
     if issubclass(cls, XLAModel):
         cls.__bases__ = tuple(map(_make_functional, cls.__bases__))
     return cls
+
+
+def _one_like(part: tf.Tensor) -> tf.Tensor:
+    """An example of zeros, of the form of those in a batch."""
+    return tf.zeros([1, *part.shape[1:]], part.dtype)
 
 
 def _share_of_batch(x) -> tf.Tensor:

@@ -162,6 +162,25 @@ def test_logits_and_a_single_sigmoid_are_understood(phantom):
     assert history["val_auc"][-1] == pytest.approx(auc, abs=1e-6)
 
 
+def test_labels_are_known_without_drawing_images(phantom, monkeypatch):
+    split = pipeline.Split(phantom("chest"), "val")
+    drawn, eval_batches = [], split.eval_batches
+
+    def counted(size):
+        def count(labels):
+            drawn.append(len(labels))
+            return labels
+
+        return eval_batches(size).map(
+            lambda x, y, w: (x, tf.numpy_function(count, [y], y.dtype), w)
+        )
+
+    monkeypatch.setattr(split, "eval_batches", counted)
+    scorer = Scorer(split, task="multi-label, binary-class", batch_size=64)
+    np.testing.assert_array_equal(scorer.labels, split.labels)
+    assert not drawn and scorer.predict(classifier("chest")).shape == (200, 14)
+
+
 def test_logits_taken_for_probabilities_are_refused(phantom):
     split = pipeline.Split(phantom("oct"), "val")
     model = classifier("oct", activation="linear")
