@@ -1,6 +1,6 @@
 """Callbacks of a run: know its best epoch, save its state, stop it, show progress.
 
-Each does one thing. None scores: `train.metrics` does, and stands before them.
+Each does one thing. None scores: `train.metrics` does, and comes before them.
 """
 
 import csv
@@ -64,7 +64,7 @@ class StopWithoutBetter(keras.callbacks.Callback):
 class SaveState(keras.callbacks.Callback):
     """Writes `state.npz`, all that it takes to go on, and `history.csv` in a folder.
 
-    After each epoch, while the next one is trained. Stands after `History` and
+    After each epoch, while the next one is trained. Comes after `History` and
     `KeepBest`, which it saves.
     """
 
@@ -133,7 +133,7 @@ class Progress(keras.callbacks.Callback):
 
     Args:
       console: where they go.
-      best: stands before this one; its epoch is marked.
+      best: comes before this one; its epoch is marked.
       epochs, steps, batch: of the whole run, of an epoch, and images of a step.
       clock: seconds.
     """

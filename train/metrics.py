@@ -7,12 +7,12 @@ batches, and never knows a rule of scoring: that is `medmnist_tfds.score.scoring
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import special
 from sklearn import metrics as sklearn_metrics
 
 from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import scoring
-from medmnist_tfds.train import losses
 
 
 class Scorer:
@@ -91,7 +91,7 @@ class Scorer:
         # float64 before any sum: a bfloat16 softmax adds up to 1 within 0.012 only.
         output = output.reshape(len(output), -1)[self._is_real].astype(np.float64)
         if self.from_logits:
-            return losses.probabilities(output, self.task)
+            return probabilities(output, self.task)
         is_softmax = self.task is not catalog.Task.MULTILABEL and output.shape[1] > 1
         sums = output.sum(axis=1) if is_softmax else np.ones(1)
         if output.min() < 0 or output.max() > 1 or abs(sums - 1).max() > 0.01:
@@ -102,6 +102,17 @@ class Scorer:
                 "outputs. Give from_logits=True for a model without them."
             )
         return output
+
+
+def probabilities(logits: np.ndarray, task: catalog.Task) -> np.ndarray:
+    """Softmax over classes, or a sigmoid per label; (examples, classes) float64.
+
+    A single column is a binary task's sigmoid head.
+    """
+    logits = logits.astype(np.float64)
+    if task is catalog.Task.MULTILABEL or logits.shape[1] == 1:
+        return special.expit(logits)
+    return special.softmax(logits, axis=1)
 
 
 def _check_form(data) -> None:
@@ -125,7 +136,7 @@ class TaskMetrics(keras.callbacks.Callback):
 
     For an ordinal task also `val_kappa`, Cohen's with quadratic weights.
 
-    Stand it before the callbacks that read them: EarlyStopping("val_auc", mode="max"),
+    Give it before the callbacks that read them: EarlyStopping("val_auc", mode="max"),
     ModelCheckpoint, CSVLogger. Works in anyone's `fit`, on one replica or several.
 
     Args:

@@ -69,7 +69,8 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        compat.build(self.optimizer, self.trainable_variables)
+        if self.built:
+            compat.build(self.optimizer, self.trainable_variables)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
