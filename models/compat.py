@@ -130,6 +130,17 @@ def build(optimizer, variables) -> None:
         optimizer.build(variables)
 
 
+def optimizer_variables(optimizer) -> list:
+    """All that an optimizer remembers; Keras 2 leaves out the scale of the loss."""
+    variables = list(optimizer.variables)
+    if not hasattr(optimizer, "get_unscaled_gradients"):
+        return variables
+    known = {id(variable) for variable in variables}
+    tracked = tf.train.TrackableView(optimizer).descendants()
+    others = [part for part in tracked if isinstance(part, tf.Variable)]
+    return variables + [other for other in others if id(other) not in known]
+
+
 def loss_scale(optimizer) -> tf.Tensor:
     """By which a loss is multiplied: 1 but under mixed_float16."""
     if not IS_KERAS_2:
