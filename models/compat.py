@@ -1,7 +1,8 @@
-"""The two lanes: Keras 3 on today's TensorFlow, Keras 2 with TensorFlow Addons.
+"""The two versions of Keras: 3 on today's TensorFlow, 2 with TensorFlow Addons.
 
-The only module that asks which of them is installed. What both have in common, others
-take from Keras itself. Never trains.
+The only module that asks which of them is installed, and the only one that uses a
+private name of Keras: there is one, see `BuildsFromLocalBatch`. What both versions have
+in common, others take from Keras itself. Never trains.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ IS_KERAS_2 = keras.__version__.startswith("2.")
 
 @functools.cache
 def addons() -> types.ModuleType | None:
-    """TensorFlow Addons, in the Keras 2 lane; None in the other."""
+    """TensorFlow Addons, with Keras 2; None with Keras 3."""
     if not IS_KERAS_2:
         return None
     with warnings.catch_warnings():
@@ -34,7 +35,7 @@ def need_addons(what: str) -> types.ModuleType:
     """TensorFlow Addons, for something that Keras 3 has not.
 
     Raises:
-      MedMNISTError: in the Keras 3 compat.
+      MedMNISTError: with Keras 3.
     """
     if not IS_KERAS_2:
         raise errors.MedMNISTError(
@@ -50,15 +51,9 @@ def path(variable) -> str:
     return variable.name.split(":")[0] if IS_KERAS_2 else variable.path
 
 
-def held(variable) -> tf.Variable:
+def tf_variable(variable) -> tf.Variable:
     """TensorFlow's variable behind a layer's."""
     return variable if IS_KERAS_2 else variable.value
-
-
-def clone(model: keras.Model, clone_function) -> keras.Model:
-    """`keras.models.clone_model`, of the layers of nested models too."""
-    nested = {} if IS_KERAS_2 else {"recursive": True}
-    return keras.models.clone_model(model, clone_function=clone_function, **nested)
 
 
 def export_saved_model(model: keras.Model, folder: str | pathlib.Path) -> None:
@@ -86,6 +81,10 @@ def transform(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
 
 # What `train.model.XLAModel` does differently. In Keras 3 a step is a pure function of
 # its variables' values; in Keras 2 it reads and assigns the variables themselves.
+
+
+# What `keras.Model(inputs, outputs)` is an instance of; it has no public name.
+Functional: type = type(keras.Model.__new__(keras.Model, inputs=None, outputs=None))
 
 
 def values(variables) -> list:
@@ -118,7 +117,8 @@ def compute_loss(model: keras.Model, x, y, y_pred, sample_weight) -> tf.Tensor:
 def track_loss(model: keras.Model, loss: tf.Tensor, *, examples) -> None:
     """Adds to the loss in the logs; Keras 2 has done it in `compute_loss`."""
     if not IS_KERAS_2:
-        model._loss_tracker.update_state(loss, sample_weight=examples)
+        tracker = next(metric for metric in model.metrics if metric.name == "loss")
+        tracker.update_state(loss, sample_weight=examples)
 
 
 def build(optimizer, variables) -> None:
@@ -128,6 +128,17 @@ def build(optimizer, variables) -> None:
     # As Keras 2 does itself: made inside a step, several replicas cannot fill them.
     with tf.init_scope() if IS_KERAS_2 else contextlib.nullcontext():
         optimizer.build(variables)
+
+
+def optimizer_variables(optimizer) -> list:
+    """All that an optimizer remembers; Keras 2 leaves out the scale of the loss."""
+    variables = list(optimizer.variables)
+    if not hasattr(optimizer, "get_unscaled_gradients"):
+        return variables
+    known = {id(variable) for variable in variables}
+    tracked = tf.train.TrackableView(optimizer).descendants()
+    others = [part for part in tracked if isinstance(part, tf.Variable)]
+    return variables + [other for other in others if id(other) not in known]
 
 
 def loss_scale(optimizer) -> tf.Tensor:
@@ -147,4 +158,41 @@ def apply_gradients(optimizer, gradients, variables) -> None:
 
 
 def _tensors(variables) -> list[tf.Tensor]:
-    return [tf.convert_to_tensor(held(variable)) for variable in variables]
+    return [tf.convert_to_tensor(tf_variable(variable)) for variable in variables]
+
+
+_BUILD = "_maybe_symbolic_build"
+
+
+class BuildsFromLocalBatch:
+    """A `keras.Model` that `fit` builds by one replica's part of a batch.
+
+    Keras 3 adds the parts of all replicas up, only to see their shape: this fails among
+    several workers, and where one part has fewer examples. For that it has one private
+    method, seen in Keras 3.12 to 3.15, which nothing public replaces. A Keras without
+    it trains as it did, but for these two cases: see `check_build`.
+    """
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        strategy = self.distribute_strategy
+        if iterator is not None and strategy.num_replicas_in_sync > 1:
+            _, _, batches = next(iter(iterator))
+            data_batch = tf.nest.map_structure(
+                lambda part: strategy.experimental_local_results(part)[0], next(batches)
+            )
+            iterator = None
+        if build := getattr(super(), _BUILD, None):
+            build(iterator=iterator, data_batch=data_batch)
+
+
+def check_build(what: str) -> None:
+    """Refuses what works by `BuildsFromLocalBatch` only, if this Keras has it not.
+
+    Raises:
+      MedMNISTError: Keras 3 without the private method.
+    """
+    if not IS_KERAS_2 and not hasattr(keras.Model, _BUILD):
+        raise errors.MedMNISTError(
+            f"{what} works by `keras.Model.{_BUILD}`, which Keras {keras.__version__} "
+            "does not have. Expected Keras 3.12 to 3.15. Install one of these."
+        )

@@ -1,9 +1,9 @@
 """Conv2D that learns faster in bfloat16 on a CPU: same numbers, less time.
 
 oneDNN's gradient of the kernel is slow for small images there: at 4x4 pixels it takes
-twice as long as the same numbers by matrix products, with strides up to 17 times. Never
-changes what is saved: the weights and the configuration are those of
-`keras.layers.Conv2D`.
+twice as long as the same numbers by matrix products, with strides up to 17 times. A run
+takes it in only there, by `plain.fast_in_bfloat16`. Never changes what is saved: the
+weights and the configuration are those of `keras.layers.Conv2D`.
 """
 
 import keras

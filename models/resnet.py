@@ -6,7 +6,7 @@ initial weights. Knows no dataset and no task.
 
 import keras
 
-from medmnist_tfds.models import convolution, normalization
+from medmnist_tfds.models import normalization
 
 # PyTorch's default for convolutions and linear layers: uniform, +-sqrt(1 / fan_in).
 _INITIALIZER = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
@@ -112,7 +112,7 @@ def conv_bn(x, *, filters: int, size: int, stride: int, name: str):
         # "same" would pad the right and the bottom only; PyTorch pads all four sides.
         x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
         padding = "valid"
-    x = convolution.MatmulGradientConv2D(
+    x = keras.layers.Conv2D(
         filters,
         size,
         stride,

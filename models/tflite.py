@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from medmnist_tfds.models import compat
+from medmnist_tfds.models import compat, plain
+from medmnist_tfds.process import errors, files
 
 QUANTIZE = ("none", "float16", "int8")
 
@@ -60,10 +61,8 @@ def export_tflite(
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8
         content = converter.convert()
-    temporary = f"{os.fspath(path)}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
-        file.write(content)
-    os.replace(temporary, path)
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _calibration(images: Iterable[np.ndarray], *, shape: tuple) -> np.ndarray:
@@ -92,10 +91,8 @@ def _in_float32(model: keras.Model) -> keras.Model:
     def in_float32(layer):
         return layer.from_config(layer.get_config() | {"dtype": "float32"})
 
-    plain = keras.Model(model.inputs, model.outputs)  # leaves out how it was compiled
-    copy = compat.clone(plain, in_float32)
-    copy.set_weights(model.get_weights())
-    return copy
+    uncompiled = keras.Model(model.inputs, model.outputs)
+    return plain.clone(uncompiled, in_float32)
 
 
 class TFLiteClassifier:
@@ -103,15 +100,25 @@ class TFLiteClassifier:
 
     Args:
       path: of a model with one image input (1, h, w, channels) and one output.
+
+    Raises:
+      MedMNISTError: no such file, a damaged one, or a model of another form.
     """
 
     def __init__(self, path: str | os.PathLike):
         self._interpreter = _interpreter(os.fspath(path))
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        if [len(inputs), len(outputs)] != [1, 1] or len(inputs[0]["shape"]) != 4:
+            shapes = [tuple(map(int, part["shape"])) for part in inputs]
+            raise errors.MedMNISTError(
+                f"{os.fspath(path)} takes {shapes} and gives {len(outputs)} outputs. "
+                "Expected one input (1, height, width, channels) and one output."
+            )
+        (self._input,), (self._output,) = inputs, outputs
         self._allocated: tuple[int, ...] | None = None  # to allocate takes its time
         if self._input["dtype"] not in (np.uint8, np.float32):
-            raise ValueError(
+            raise errors.MedMNISTError(
                 f"{os.fspath(path)} takes {self._input['dtype'].__name__} images. "
                 "Expected uint8 or float32. Export it with one of these as input."
             )
@@ -154,4 +161,10 @@ def _interpreter(path: str):
     with warnings.catch_warnings():
         # tf.lite warns of its end in a TensorFlow that our requirements leave out.
         warnings.simplefilter("ignore", UserWarning)
-        return Interpreter(model_path=path, num_threads=os.cpu_count())
+        try:
+            return Interpreter(model_path=path, num_threads=os.cpu_count())
+        except ValueError as error:
+            raise errors.MedMNISTError(
+                f"{path} is no TensorFlow Lite model ({error}). Expected a whole "
+                ".tflite file. Export or copy it again."
+            ) from error

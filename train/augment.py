@@ -1,4 +1,4 @@
-"""Augmentations for `pipeline.Split.train_batches`, the same numbers in both lanes.
+"""Augmentations for `pipeline.Split.train_batches`, the same numbers in Keras 2 and 3.
 
 Each makes a function of images and a seed: a pure one, so that an order of training can
 be repeated, and gone on with. Never changes the order or the labels.

@@ -1,6 +1,6 @@
-"""Callbacks of a run: keep its state, stop it when it is lost, show progress.
+"""Callbacks of a run: know its best epoch, save its state, stop it, show progress.
 
-Each does one thing. None scores: `train.metrics` does, and stands before them.
+Each does one thing. None scores: `train.metrics` does, and comes before them.
 """
 
 import csv
@@ -17,73 +17,100 @@ from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import checkpoint
 
 
-class KeepState(keras.callbacks.Callback):
-    """Keeps the epoch with the highest `val_auc`, the first on ties, and the state.
+class History(keras.callbacks.Callback):
+    """The logs of all epochs, those before a resume too; `epoch` counts from 1."""
 
-    After each epoch `state.npz` gets all that it takes to go on, and `history.csv` a
-    row for each epoch, counted from 1; both while the next epoch is trained.
+    def __init__(self):
+        super().__init__()
+        self.epochs: list[dict] = []
 
-    Args:
-      folder: the run's folder.
-      patience: stops after so many epochs without a better one; 0 never stops.
-      is_writing: False keeps nothing on disk: only one of several workers writes.
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(
+            {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
+        )
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the highest `val_auc`, the first on ties."""
+
+    def __init__(self):
+        super().__init__()
+        self.epoch, self.auc, self.weights = 0, -math.inf, []  # counted from 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["val_auc"] > self.auc:
+            self.auc, self.epoch = logs["val_auc"], epoch + 1
+            self.weights = checkpoint.values(self.model.variables)
+
+
+class StopWithoutBetter(keras.callbacks.Callback):
+    """Stops after `patience` epochs without a better one; 0 never stops.
+
+    Keras' EarlyStopping forgets the best epoch when a run goes on after a kill.
     """
 
-    def __init__(
-        self, folder: pathlib.Path, *, patience: int = 0, is_writing: bool = True
-    ):
+    def __init__(self, best: KeepBest, *, patience: int):
         super().__init__()
-        self.folder, self.patience, self.is_writing = folder, patience, is_writing
-        self.history: list[dict] = []
-        self.best_epoch, self.best_auc, self.best_weights = 0, -math.inf, []
+        self.best, self.patience = best, patience
+
+    def is_spent(self, epochs: int) -> bool:
+        """Whether patience is at its end after so many epochs."""
+        return 0 < self.patience <= epochs - self.best.epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training |= self.is_spent(epoch + 1)
+
+
+class SaveState(keras.callbacks.Callback):
+    """Writes `state.npz`, all that it takes to go on, and `history.csv` in a folder.
+
+    After each epoch, while the next one is trained. Comes after `History` and
+    `KeepBest`, which it saves.
+    """
+
+    def __init__(self, folder: pathlib.Path, history: History, best: KeepBest):
+        super().__init__()
+        self.folder, self.history, self.best = folder, history, best
         self._writer = futures.ThreadPoolExecutor(1)
         self._writing: futures.Future | None = None
 
-    @property
-    def is_spent(self) -> bool:
-        """Whether patience is at its end."""
-        waited = len(self.history) - self.best_epoch
-        return bool(self.patience) and waited >= self.patience
-
-    def restore(self, path: pathlib.Path, model: keras.Model) -> None:
-        """Goes on from a state that an earlier process has left."""
-        self.best_weights, progress = checkpoint.restore(path, model)
-        self.history, self.best_epoch = progress["history"], progress["best_epoch"]
-        self.best_auc = self.history[self.best_epoch - 1]["val_auc"]
+    def restore(self, model: keras.Model) -> None:
+        """Goes on from the state that an earlier process has left, if any."""
+        path = self.folder / "state.npz"
+        if not path.exists():
+            return
+        self.best.weights, progress = checkpoint.restore(path, model)
+        self.history.epochs = progress["history"]
+        self.best.epoch = progress["best_epoch"]
+        self.best.auc = self.history.epochs[self.best.epoch - 1]["val_auc"]
 
     def on_epoch_end(self, epoch, logs=None):
-        self.history.append(
-            {"epoch": epoch + 1} | {k: float(v) for k, v in logs.items()}
-        )
-        if logs["val_auc"] > self.best_auc:
-            self.best_auc, self.best_epoch = logs["val_auc"], epoch + 1
-            self.best_weights = checkpoint.values(self.model.variables)
-        self.model.stop_training |= self.is_spent
-        if not self.is_writing:
-            return
         self.wait()  # memory holds two states, not more
-        progress = {"history": self.history, "best_epoch": self.best_epoch}
+        epochs = list(self.history.epochs)
+        progress = {"history": epochs, "best_epoch": self.best.epoch}
         state = checkpoint.snapshot(
-            self.model, best=self.best_weights, progress=progress
+            self.model, best=self.best.weights, progress=progress
         )
-        self._writing = self._writer.submit(self._write, state, list(self.history))
+        self._writing = self._writer.submit(self._write, state, epochs)
 
     def wait(self) -> None:
         """Waits until the last state is on disk; raises what went wrong there."""
         if self._writing:
-            self._writing.result()
+            writing, self._writing = self._writing, None
+            writing.result()
 
     def close(self) -> None:
-        """Lets the last state come to disk, and takes no more."""
+        """Takes no more; as `wait`."""
         self._writer.shutdown()
+        self.wait()
 
-    def _write(self, state: dict, history: list[dict]) -> None:
+    def _write(self, state: dict, epochs: list[dict]) -> None:
         checkpoint.save(self.folder / "state.npz", state)
         with files.replacing(self.folder / "history.csv") as temporary:
             with temporary.open("w", newline="") as file:
-                writer = csv.DictWriter(file, history[0])
+                writer = csv.DictWriter(file, epochs[0])
                 writer.writeheader()
-                writer.writerows(history)
+                writer.writerows(epochs)
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
@@ -102,38 +129,42 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar for the running epoch on a terminal, and a line for each that ended."""
+    """A bar for the running epoch on a terminal, and a line for each that ended.
+
+    Args:
+      console: where they go.
+      best: comes before this one; its epoch is marked.
+      epochs, steps, batch: of the whole run, of an epoch, and images of a step.
+      clock: seconds.
+    """
 
     def __init__(
         self,
         console: rich_console.Console,
         *,
-        state: KeepState,
+        best: KeepBest,
         epochs: int,
         steps: int,
         batch: int,
         clock=time.monotonic,
     ):
         super().__init__()
-        self.console, self.clock, self.state = console, clock, state
+        self.console, self.clock, self.best = console, clock, best
         self.epochs, self.steps, self.batch = epochs, steps, batch
-
-    def on_train_begin(self, logs=None):
         self.bar = rich_progress.Progress(
             rich_progress.TextColumn("{task.description}"),
             rich_progress.BarColumn(),
             rich_progress.MofNCompleteColumn(),
             rich_progress.TimeRemainingColumn(),
-            console=self.console,
+            console=console,
             transient=True,
-            disable=not self.console.is_terminal,
+            disable=not console.is_terminal,
         )
-        total = self.steps * self.epochs
-        done = self.steps * len(self.state.history)
-        self.task = self.bar.add_task("training steps", total=total, completed=done)
-        self.bar.start()
+        self.task = self.bar.add_task("training steps", total=steps * epochs)
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.bar.update(self.task, completed=epoch * self.steps)
+        self.bar.start()
         self.started = self.trained = self.clock()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -142,7 +173,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         rate = self.steps * self.batch / max(self.trained - self.started, 1e-9)
-        mark = "  [green]best[/]" if self.state.best_epoch == epoch + 1 else ""
+        mark = "  [green]best[/]" if self.best.epoch == epoch + 1 else ""
         self.console.print(
             f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs['loss']:.4f}  "
             f"val AUC {logs['val_auc']:.3f}  val ACC {logs['val_acc']:.3f}  "
@@ -152,5 +183,4 @@ class Progress(keras.callbacks.Callback):
 
     def close(self) -> None:
         """Takes the bar away; Keras says nothing to callbacks after an interrupt."""
-        if hasattr(self, "bar"):
-            self.bar.stop()
+        self.bar.stop()

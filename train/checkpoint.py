@@ -21,7 +21,7 @@ def snapshot(model: keras.Model, *, best: list, progress: dict) -> dict:
     """Copies of the model, its optimizer and the best weights; JSON `progress`."""
     groups = {
         "model": values(model.variables),
-        "optimizer": values(model.optimizer.variables),
+        "optimizer": values(compat.optimizer_variables(model.optimizer)),
         "best": best,
     }
     arrays = {
@@ -44,7 +44,7 @@ def restore(path: pathlib.Path, model: keras.Model) -> tuple[list[np.ndarray], d
     with np.load(path, allow_pickle=False) as arrays:
         for group, variables in (
             ("model", model.variables),
-            ("optimizer", model.optimizer.variables),
+            ("optimizer", compat.optimizer_variables(model.optimizer)),
         ):
             for number, variable in enumerate(variables):
                 variable.assign(arrays[f"{group}/{number}"])

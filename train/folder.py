@@ -22,35 +22,30 @@ _PACKAGES = (
 )
 
 
-def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | None]:
+def claim(folder: pathlib.Path, config: dict) -> dict | None:
     """Makes the folder for the run that `config` describes.
 
     Returns:
-      The folder, and the result that stands there if this run has been finished. Of a
-      run that was not, the state stays and the results go.
+      The run's result if it has been finished. Of a run that was not, the state stays
+      and the results go.
 
     Raises:
       MedMNISTError: the folder holds something else.
     """
-    folder = pathlib.Path(path)
-    found = files.read_json(folder / "config.json").get("run")
-    if (
-        found is None
-        and folder.exists()
-        and (folder.is_file() or any(folder.iterdir()))
-    ):
+    existing = files.read_json(folder / "config.json").get("run")
+    if existing is None and folder.exists() and any(folder.iterdir()):
         raise errors.MedMNISTError(
             f"{folder} is not empty and holds no run. Expected an empty folder or one "
             "that is not there yet. Choose another --out."
         )
-    if found is not None and found != config:
+    if existing is not None and existing != config:
         raise errors.MedMNISTError(
-            f"{folder} holds another run: {'; '.join(_differences(found, config))}. "
+            f"{folder} holds another run: {'; '.join(_differences(existing, config))}. "
             "Expected an empty folder or the same run. Choose another --out, or delete "
             "the folder."
         )
     if result := finished(folder):
-        return folder, result
+        return result
     for pattern in ("result.json", "curves.png", "*_[[]AUC[]]*@*.csv"):
         for stale in folder.glob(pattern):
             stale.unlink()
@@ -60,7 +55,7 @@ def claim(path: str | os.PathLike, config: dict) -> tuple[pathlib.Path, dict | N
     )
     if config["phantom"]:
         files.mark_phantom(folder)
-    return folder, None
+    return None
 
 
 def finished(folder: pathlib.Path) -> dict | None:
@@ -80,14 +75,14 @@ def environment() -> dict:
     }
 
 
-def _differences(found: dict, wanted: dict) -> list[str]:
+def _differences(existing: dict, wanted: dict) -> list[str]:
     """`epochs is 100, not 20`, for each field that differs."""
-    found = {**found, **found.get("recipe", {})}
+    existing = {**existing, **existing.get("recipe", {})}
     wanted = {**wanted, **wanted["recipe"]}
     return [
-        f"its {name} is {found.get(name)}, not {value}"
+        f"its {name} is {existing.get(name)}, not {value}"
         for name, value in wanted.items()
-        if name != "recipe" and found.get(name) != value
+        if name != "recipe" and existing.get(name) != value
     ]
 
 

@@ -1,11 +1,9 @@
-"""What the kind of task decides in training: the loss, and logits to probabilities.
+"""The losses: the one of each kind of task, and one for rare findings.
 
 Never scores: that is `medmnist_tfds.score.scoring`.
 """
 
 import keras
-import numpy as np
-from scipy import special
 
 from medmnist_tfds.data import catalog
 
@@ -33,14 +31,3 @@ def focal_loss(
     return keras.losses.BinaryFocalCrossentropy(
         apply_class_balancing=True, alpha=alpha, gamma=gamma, from_logits=from_logits
     )
-
-
-def probabilities(logits: np.ndarray, task: catalog.Task) -> np.ndarray:
-    """Softmax over classes, or a sigmoid per label; (examples, classes) float64.
-
-    A single column is a binary task's sigmoid head.
-    """
-    logits = logits.astype(np.float64)
-    if task is catalog.Task.MULTILABEL or logits.shape[1] == 1:
-        return special.expit(logits)
-    return special.softmax(logits, axis=1)

@@ -1,22 +1,22 @@
 """`TaskMetrics`: exact AUC and ACC of a whole split at the end of each epoch.
 
-Never averages over batches, and never knows a rule of scoring: that is
-`medmnist_tfds.score.scoring`.
+`Scorer` has the predictions and labels of which they are computed. Never averages over
+batches, and never knows a rule of scoring: that is `medmnist_tfds.score.scoring`.
 """
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import special
 from sklearn import metrics as sklearn_metrics
 
 from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import scoring
-from medmnist_tfds.train import losses
 
 
 class Scorer:
-    """Predicts one split in its own order, and scores it.
+    """Predicts one split in its own order, and knows its labels.
 
     Args:
       data: a `pipeline.Split`, or a finite dataset of (images, labels) or (images,
@@ -40,14 +40,19 @@ class Scorer:
     ):
         self.task, self.from_logits = catalog.Task(task), from_logits
         if isinstance(data, pipeline.Split):
-            # Even batches: a last one of a few examples would be filled up to a whole.
-            even = -(-data.examples // data.steps(batch_size))
-            data = data.eval_batches(min(batch_size, -(-even // 8) * 8))
+            self._take(data, batch_size)
         else:
             _check_form(data)
             # Labels are read once: a shuffled dataset must not change its order after.
-            data = data.cache()
-        self._read(data)
+            self._read(data.cache())
+
+    def _take(self, split: pipeline.Split, batch_size: int) -> None:
+        # Even batches: a last one of a few examples would be filled up to a whole.
+        even = -(-split.examples // split.steps(batch_size))
+        size = min(batch_size, -(-even // 8) * 8)
+        self.labels = split.labels
+        self._is_real = np.arange(split.steps(size) * size) < split.examples
+        self._images = split.eval_batches(size).map(lambda images, *_: (images,))
 
     def _read(self, data: tf.data.Dataset) -> None:
         without_images = data.map(lambda x, y, w=None: (y,) if w is None else (y, w))
@@ -78,15 +83,15 @@ class Scorer:
         """Probabilities float64 (examples, classes), in the data's order."""
         output = model.predict(self._images, verbose=0)
         if not isinstance(output, np.ndarray) or output.ndim not in (1, 2):
-            found = getattr(output, "shape", type(output).__name__)
+            form = getattr(output, "shape", type(output).__name__)
             raise errors.MedMNISTError(
-                f"The model's output is {found}. Expected one array (examples, "
+                f"The model's output is {form}. Expected one array (examples, "
                 "classes). Score a model of that one output."
             )
         # float64 before any sum: a bfloat16 softmax adds up to 1 within 0.012 only.
         output = output.reshape(len(output), -1)[self._is_real].astype(np.float64)
         if self.from_logits:
-            return losses.probabilities(output, self.task)
+            return probabilities(output, self.task)
         is_softmax = self.task is not catalog.Task.MULTILABEL and output.shape[1] > 1
         sums = output.sum(axis=1) if is_softmax else np.ones(1)
         if output.min() < 0 or output.max() > 1 or abs(sums - 1).max() > 0.01:
@@ -98,8 +103,16 @@ class Scorer:
             )
         return output
 
-    def score(self, model: keras.Model) -> scoring.Scores:
-        return scoring.score(self.labels, self.predict(model), task=self.task)
+
+def probabilities(logits: np.ndarray, task: catalog.Task) -> np.ndarray:
+    """Softmax over classes, or a sigmoid per label; (examples, classes) float64.
+
+    A single column is a binary task's sigmoid head.
+    """
+    logits = logits.astype(np.float64)
+    if task is catalog.Task.MULTILABEL or logits.shape[1] == 1:
+        return special.expit(logits)
+    return special.softmax(logits, axis=1)
 
 
 def _check_form(data) -> None:
@@ -123,7 +136,7 @@ class TaskMetrics(keras.callbacks.Callback):
 
     For an ordinal task also `val_kappa`, Cohen's with quadratic weights.
 
-    Stand it before the callbacks that read them: EarlyStopping("val_auc", mode="max"),
+    Give it before the callbacks that read them: EarlyStopping("val_auc", mode="max"),
     ModelCheckpoint, CSVLogger. Works in anyone's `fit`, on one replica or several.
 
     Args:

@@ -9,23 +9,37 @@ applying gradients stays outside. Never changes what a step computes.
 import keras
 import tensorflow as tf
 
-from medmnist_tfds.models import compat, devices
+from medmnist_tfds.models import compat, devices, precision
 from medmnist_tfds.train import strategy as strategies
 
 
 @keras.saving.register_keras_serializable("medmnist_tfds")
-class XLAModel(keras.Model):
+class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
     """A `keras.Model`, functional or subclassed, with an XLA-compiled `train_step`.
 
     Moving statistics (BatchNormalization) are averaged over replicas after each step,
-    so that all replicas hold the same model. Shapes of batches must be static; see
-    `pipeline.Split.train_batches`.
+    so that all replicas hold the same model. Each example of a batch counts the same,
+    also where the replicas cannot share it evenly. Shapes of batches must be static;
+    see `pipeline.Split.train_batches`.
     """
+
+    # To Keras, this signature says that inputs and outputs can make such a model.
+    def __new__(cls, *args, **kwargs):
+        is_functional = cls is XLAModel and _are_inputs_and_outputs(args, kwargs)
+        kind = FunctionalXLAModel if is_functional else cls
+        return super().__new__(kind, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        is_functional = isinstance(self, compat.Functional)
+        if _are_inputs_and_outputs(args, kwargs) and not is_functional:
+            _make_functional(type(self))
+        super().__init__(*args, **kwargs)
 
     @classmethod
     def from_functional(cls, model: keras.Model) -> "XLAModel":
-        """The same layers and weights as those of a functional `model`."""
-        return cls(model.input, model.output, name=model.name)
+        """The same layers, weights and precision as those of a functional `model`."""
+        with precision.policy(model.dtype_policy):
+            return cls(model.input, model.output, name=model.name)
 
     def compile(self, *arguments, jit_compile: bool | str = "auto", **options) -> None:
         """As `keras.Model.compile`; gradients are clipped per replica, as by Keras.
@@ -35,6 +49,8 @@ class XLAModel(keras.Model):
             where XLA is slower (51 against 76 images/s for ResNet-18 on two cores).
         """
         super().compile(*arguments, jit_compile=False, **options)
+        if strategies.is_multi_worker(self.distribute_strategy):
+            compat.check_build("Training by several workers")
         self._jit_wish = jit_compile
         self.uses_xla = (
             devices.has_accelerator() if jit_compile == "auto" else bool(jit_compile)
@@ -53,16 +69,18 @@ class XLAModel(keras.Model):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        compat.build(self.optimizer, self.trainable_variables)
+        if self.built:
+            compat.build(self.optimizer, self.trainable_variables)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        compat.build(self.optimizer, self.trainable_variables)
+        self._build(x)
+        scale = compat.loss_scale(self.optimizer) * _share_of_batch(x)
         loss, y_pred, gradients, others = self._gradients(
             compat.values(self.trainable_variables),
             compat.values(self.non_trainable_variables),
             (x, y, sample_weight),
-            compat.loss_scale(self.optimizer),
+            scale,
         )
         compat.apply_gradients(self.optimizer, gradients, self.trainable_variables)
         self._assign_mean_over_replicas(others)
@@ -76,16 +94,12 @@ class XLAModel(keras.Model):
             logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
         return logs
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Keras' own cannot look at one local replica's batch among several workers."""
-        if iterator is not None and strategies.is_multi_worker(
-            self.distribute_strategy
-        ):
-            local = self.distribute_strategy.experimental_local_results
-            _, _, batches = next(iter(iterator))
-            data_batch = tf.nest.map_structure(lambda x: local(x)[0], next(batches))
-            iterator = None
-        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+    def _build(self, x) -> None:
+        """Makes all variables before the compiled part, which cannot make any."""
+        if not self.built:
+            with tf.init_scope():
+                self(tf.nest.map_structure(_one_like, x))
+        compat.build(self.optimizer, self.trainable_variables)
 
     def _pure_gradients(self, trainable, others, batch, scale):
         """Loss, outputs, gradients and new values of the other variables."""
@@ -124,3 +138,41 @@ class XLAModel(keras.Model):
             (x, y, sample_weight),
             tf.ones(()),
         )(stage="hlo")
+
+
+@keras.saving.register_keras_serializable("medmnist_tfds")
+class FunctionalXLAModel(XLAModel, compat.Functional):
+    """What `XLAModel(inputs, outputs)` makes.
+
+    Keras would put its functional model between `XLAModel` and `keras.Model` instead,
+    for good: no subclass with a `call` of its own could be made after that.
+    """
+
+    __init__ = compat.Functional.__init__  # by its signature Keras knows how to load
+
+
+def _are_inputs_and_outputs(args: tuple, kwargs: dict) -> bool:
+    return len(args) == 2 or "outputs" in kwargs
+
+
+def _make_functional(cls: type) -> type:
+    """As Keras does with a class whose models are made so, but `XLAModel` stays."""
+    if cls is XLAModel:
+        return FunctionalXLAModel
+    if issubclass(cls, XLAModel):
+        cls.__bases__ = tuple(map(_make_functional, cls.__bases__))
+    return cls
+
+
+def _one_like(part: tf.Tensor) -> tf.Tensor:
+    """An example of zeros, of the form of those in a batch."""
+    return tf.zeros([1, *part.shape[1:]], part.dtype)
+
+
+def _share_of_batch(x) -> tf.Tensor:
+    """This replica's number of examples, divided by the replicas' mean."""
+    part, replicas = tf.nest.flatten(x)[0], tf.distribute.get_replica_context()
+    if replicas.num_replicas_in_sync == 1 or part.shape[0] is not None:
+        return tf.ones(())
+    examples = tf.cast(tf.shape(part)[0], tf.float32)
+    return examples / replicas.all_reduce("MEAN", examples)

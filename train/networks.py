@@ -9,7 +9,7 @@ import keras
 
 from medmnist_tfds import models
 from medmnist_tfds.data import catalog
-from medmnist_tfds.models import plain
+from medmnist_tfds.models import devices, plain, precision
 from medmnist_tfds.process import files
 from medmnist_tfds.train import losses
 from medmnist_tfds.train import model as xla
@@ -18,18 +18,17 @@ from medmnist_tfds.train import recipe as recipes
 
 def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
     """The recipe's network for a dataset, in the recipe's precision."""
-    dataset, policy = variant.dataset, keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(recipe.precision)
-    try:
-        build = models.NETWORKS[recipe.model]
+    dataset, build = variant.dataset, models.NETWORKS[recipe.model]
+    with precision.policy(recipe.precision):
         return build(dataset.num_labels, dataset.channels, recipe.resolution)
-    finally:
-        keras.mixed_precision.set_global_policy(policy)
 
 
 def compiled(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:
     """The network with the recipe's optimizer and the task's loss."""
-    model = xla.XLAModel.from_functional(network(variant, recipe))
+    net = network(variant, recipe)
+    if recipe.precision == "mixed_bfloat16" and not devices.has_accelerator():
+        net = plain.fast_in_bfloat16(net)
+    model = xla.XLAModel.from_functional(net)
     is_on = {"auto": "auto", "on": True, "off": False}[recipe.xla]
     model.compile(
         keras.optimizers.SGD(recipe.learning_rate, recipe.momentum),

@@ -1,4 +1,4 @@
-"""Optimizers by name, the same in both lanes: from TensorFlow Addons, or from Keras 3.
+"""Optimizers by name, the same in Keras 2, by TensorFlow Addons, and in Keras 3.
 
 Never chooses one: a recipe's is SGD.
 """
@@ -32,7 +32,7 @@ def optimizer(
       average_decay: for `moving_average`, of the average that there was.
 
     Raises:
-      MedMNISTError: another name, or one that the installed lane does not have.
+      MedMNISTError: another name, or one that the installed Keras does not have.
     """
     if name not in NAMES:
         raise errors.MedMNISTError(

@@ -5,7 +5,6 @@ Never trains, and never depends on the dataset or the machine.
 
 import dataclasses
 import difflib
-import math
 
 from medmnist_tfds import models
 from medmnist_tfds.process import errors
@@ -16,6 +15,34 @@ _CHOICES = {
     "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
     "xla": ("auto", "on", "off"),
 }
+_WORDS = {int: "a whole number", float: "a number", bool: "True or False"}
+# Of the other fields, from and to; NaN is in none.
+_BOUNDS = {
+    "epochs": (1, 2**31 - 1),
+    "batch_size": (1, 2**31 - 1),
+    "learning_rate": (1e-30, 1e30),
+    "momentum": (0, 1 - 1e-9),
+    "patience": (0, 2**31 - 1),
+}
+
+
+def _check(field: str, value, kind: type) -> None:
+    """Refuses what is not of the field's own type, or out of its bounds."""
+    kinds = {float: (int, float)}.get(kind, (kind,))
+    expected = _WORDS.get(kind)
+    is_good = type(value) in kinds  # True is an int, but no number of epochs
+    if choices := _CHOICES.get(field):
+        expected = f"one of {', '.join(map(str, choices))}"
+        is_good = is_good and value in choices
+    if bounds := _BOUNDS.get(field):
+        least, most = bounds
+        expected = f"{expected} from {least} to {most}"
+        is_good = is_good and least <= value <= most
+    if not is_good:
+        raise errors.MedMNISTError(
+            f"{field} is {value!r}. Expected {expected}. Leave it out for the paper's "
+            "value."
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,23 +65,8 @@ class Recipe:
     deterministic: bool = False  # bit-equal runs; without XLA
 
     def __post_init__(self):
-        for field, choices in _CHOICES.items():
-            if getattr(self, field) not in choices:
-                raise errors.MedMNISTError(
-                    f"{field} is {getattr(self, field)!r}. Expected one of "
-                    f"{', '.join(map(str, choices))}."
-                )
-        for field in ("epochs", "batch_size", "learning_rate"):
-            value = getattr(self, field)
-            if not (value > 0 and math.isfinite(value)):
-                raise errors.MedMNISTError(
-                    f"{field} is {value}. Expected a positive number. "
-                    "Leave it out for the paper's value."
-                )
-        if not 0 <= self.momentum < 1:
-            raise errors.MedMNISTError(
-                f"momentum is {self.momentum}. Expected 0 or more, and less than 1."
-            )
+        for field in dataclasses.fields(self):
+            _check(field.name, getattr(self, field.name), field.type)
         if self.deterministic and self.xla == "on":
             raise errors.MedMNISTError(
                 "deterministic and xla=on exclude each other in Keras. Expected one of "

@@ -4,12 +4,12 @@ Validation chooses the epoch; the test split is read once, after that. Never tou
 another run's folder.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 from rich import console as rich_console
 
 from medmnist_tfds.data import builders, catalog, pipeline
@@ -32,12 +32,13 @@ class Result:
 
 
 def fit(
-    dataset: str,
+    dataset: str | catalog.Variant,
     *,
     recipe: recipes.Recipe = recipes.PAPER,
     seed: int = 0,
     out: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    manual_dir: str | os.PathLike | None = None,
     strategy: tf.distribute.Strategy | None = None,
     console: rich_console.Console | None = None,
 ) -> Result:
@@ -46,92 +47,86 @@ def fit(
     The folder then holds config.json, history.csv, model.keras (the epoch with the
     best validation AUC), three standard prediction files, result.json, curves.png and
     TensorBoard's logs. A run that was killed goes on after its last whole epoch when it
-    is started again; one that stands finished in its folder is not run again. An
-    interrupt (Ctrl-C) ends training; the best epoch so far is scored.
+    is started again; one that is finished in its folder is not run again. An interrupt
+    (Ctrl-C) ends training; the best epoch so far is scored.
 
     Args:
-      dataset: as `tfds.load` takes it: `breast`, `medmnist_phantom/breast`.
+      dataset: as `tfds.load` takes it: `breast`, `medmnist_phantom/breast`; or what
+        `catalog.parse` made of that.
       recipe: settings of the training.
       seed: decides initial weights and the order of images.
       out: the run's folder; `runs/<dataset>_<model>_seed<seed>` if not given. With
         several workers all must see it; the first one writes.
       data_dir: TFDS's folder of prepared data.
+      manual_dir: where official files lie; then as `archive.find` looks for them.
       strategy: the devices; the default strategy if not given.
       console: where progress goes; standard output if not given.
 
     Raises:
       MedMNISTError: no such dataset, data that cannot be had, a folder of another run,
-        a loss that is not finite.
+        a batch that the replicas cannot share, a loss that is not finite.
       KeyboardInterrupt: interrupted before the first epoch ended.
 
     Returns:
       The result; without scores on workers other than the first.
     """
-    console = console or rich_console.Console()
-    variant = check(dataset, seed=seed)
-    builders.warn_of(variant)
+    variant = catalog.parse(dataset) if isinstance(dataset, str) else dataset
+    _check(variant, recipe, seed, strategy)
+    path = pathlib.Path(out or _default_folder(variant, recipe, seed))
     config = {
         "dataset": variant.tfds_name,
         "phantom": variant.phantom,
         "seed": seed,
         "recipe": dataclasses.asdict(recipe),
     }
-    out = pathlib.Path(out or default_folder(variant, recipe, seed))
-    if not strategies.is_chief(strategy):
-        if finished := folder.finished(out):
-            return _result(out, finished)
+    is_chief = strategies.is_chief(strategy)
+    console = console or rich_console.Console()
+    if not is_chief:
         console = rich_console.Console(quiet=True)
-        return _run(variant, recipe, config, out, data_dir, strategy, console)
-    with files.lock(out):
-        path, finished = folder.claim(out, config)
+    with files.lock(path) if is_chief else contextlib.nullcontext():
+        finished = folder.claim(path, config) if is_chief else folder.finished(path)
         if finished:
             terminal.say(
                 f"{path} holds this run already, finished: not run again.",
                 console=console,
             )
             return _result(path, finished)
-        return _run(variant, recipe, config, path, data_dir, strategy, console)
+        builder = builders.prepared(variant, data_dir, manual_dir)
+        splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
+        trained = training.train_best(
+            splits["train"],
+            splits["val"],
+            variant=variant,
+            recipe=recipe,
+            seed=seed,
+            folder=path,
+            strategy=strategy,
+            console=console,
+        )
+        result = config | {
+            "scores": {},
+            "epochs": trained.epochs,
+            "best_epoch": trained.best_epoch,
+            "interrupted": trained.interrupted,
+        }
+        if is_chief:
+            _finish(trained.model, splits, variant, recipe, path, result)
+        return _result(path, result)
 
 
-def check(dataset: str, *, seed: int) -> catalog.Variant:
-    """What can be known to fail before any data are prepared."""
-    variant = catalog.parse(dataset)
+def _check(variant, recipe, seed, strategy) -> None:
+    """Refuses what can be known to fail before any data are prepared."""
     if variant.size != 28:
         raise errors.MedMNISTError(
-            f"{dataset} has images of {variant.size} pixels. Expected 28, what the "
-            f"networks take. Train {variant.dataset.name}, with resolution=224 for "
+            f"{variant.config} has images of {variant.size} pixels. Expected 28, what "
+            f"the networks take. Train {variant.dataset.name}, with resolution=224 for "
             "the larger networks."
         )
-    if not 0 <= seed < 2**32:
+    if type(seed) is not int or not 0 <= seed < 2**32:
         raise errors.MedMNISTError(
-            f"The seed is {seed}. Expected a whole number from 0 to {2**32 - 1}."
+            f"The seed is {seed!r}. Expected a whole number from 0 to {2**32 - 1}."
         )
-    return variant
-
-
-def _run(variant, recipe, config, path, data_dir, strategy, console) -> Result:
-    builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
-    builder.download_and_prepare()
-    splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
-    trained = training.train_best(
-        splits["train"],
-        splits["val"],
-        variant=variant,
-        recipe=recipe,
-        seed=config["seed"],
-        folder=path,
-        strategy=strategy,
-        console=console,
-    )
-    result = config | {
-        "scores": {},
-        "epochs": trained.epochs,
-        "best_epoch": trained.best_epoch,
-        "interrupted": trained.interrupted,
-    }
-    if trained.model is not None:
-        _finish(trained.model, splits, variant, recipe, path, result)
-    return _result(path, result)
+    strategies.check_batch_size(recipe.batch_size, strategy)
 
 
 def _finish(kept, splits, variant, recipe, path, result) -> None:
@@ -150,35 +145,31 @@ def _finish(kept, splits, variant, recipe, path, result) -> None:
         (path / "state.npz").unlink()
 
 
-def default_folder(
-    variant: catalog.Variant, recipe: recipes.Recipe, seed: int
-) -> pathlib.Path:
+def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:
+    """Scores a model on a split and writes its prediction file."""
+    task = variant.dataset.task
+    scorer = metrics.Scorer(
+        split, task=task, from_logits=True, batch_size=recipe.batch_size
+    )
+    probabilities = scorer.predict(model)
+    predictions.write(
+        path,
+        dataset=variant,
+        split=split.name,
+        scores=probabilities,
+        run=f"{model.name}_seed{seed}",
+        targets=scorer.labels,
+    )
+    scores = scoring.score(scorer.labels, probabilities, task=task)
+    return {"auc": scores.auc, "acc": scores.acc}
+
+
+def _default_folder(variant, recipe, seed) -> pathlib.Path:
     """`runs/phantom-breast_resnet18-28_seed0`."""
     version = variant.release.version
     data = f"{'phantom-' if variant.phantom else ''}{variant.config}"
     data += "" if version == catalog.DEFAULT_VERSION else f"-{version}"
     return pathlib.Path("runs", f"{data}_{recipe.model}-{recipe.resolution}_seed{seed}")
-
-
-def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:
-    """Scores a model on a split and writes its prediction file."""
-    scorer = metrics.Scorer(
-        split,
-        task=variant.dataset.task,
-        from_logits=True,
-        batch_size=recipe.batch_size,
-    )
-    found = scorer.predict(model)
-    predictions.write(
-        path,
-        dataset=variant,
-        split=split.name,
-        scores=found,
-        run=f"{model.name}_seed{seed}",
-        targets=scorer.labels,
-    )
-    result = scoring.score(scorer.labels, found, task=variant.dataset.task)
-    return {"auc": result.auc, "acc": result.acc}
 
 
 def _result(path: pathlib.Path, result: dict) -> Result:

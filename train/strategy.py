@@ -24,8 +24,8 @@ def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:
         else is done with TensorFlow); `tpu` a TPU.
 
     Raises:
-      MedMNISTError: another name, `multi-worker` in the Keras 2 lane, or devices that
-        are not there: the message lists what was found.
+      MedMNISTError: another name, `multi-worker` with Keras 2 or in a cluster of
+        another kind, or devices that are not there: the message lists those that are.
     """
     if name not in NAMES:
         raise errors.MedMNISTError(
@@ -66,22 +66,39 @@ def _mirrored():
 def _multi_worker():
     if compat.IS_KERAS_2:
         raise errors.MedMNISTError(
-            "Strategy multi-worker was asked for in the Keras 2 lane, where only one "
-            "machine's devices have been made to work. Expected Keras 3. Choose "
-            "mirrored, or install medmnist-tfds without [addons]."
+            "Strategy multi-worker was asked for with Keras 2, where only the devices "
+            "of one machine have been made to work. Expected Keras 3. Choose mirrored, "
+            "or install medmnist-tfds without [addons]."
         )
+    number, count = _place_in_cluster(os.environ.get("TF_CONFIG", ""))
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    return strategy, f"worker {number} of {count}"
+
+
+def _place_in_cluster(text: str) -> tuple[int, int]:
+    """This process's number among the workers, the chief's is 0; and their number."""
     try:
-        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
-    except (KeyError, TypeError, ValueError) as error:
+        config = json.loads(text)
+        kind, index = config["task"]["type"], config["task"]["index"]
+        counts = {name: len(hosts) for name, hosts in config["cluster"].items()}
+        others = {kind, *counts} - {"chief", "worker"}
+        if not others and not 0 <= index < counts[kind]:
+            raise ValueError(f"there is no {kind} {index}")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise errors.MedMNISTError(
             "Strategy multi-worker needs the list of workers, but TF_CONFIG is "
-            f"{os.environ.get('TF_CONFIG')!r}. Expected JSON: "
+            f"{text!r} ({type(error).__name__}: {error}). Expected JSON: "
             '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", '
             '"index": 0}}. Set it on each worker, with its own index.'
         ) from error
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    task = strategy.cluster_resolver.task_id
-    return strategy, f"worker {task} of {len(workers)}"
+    if others:
+        raise errors.MedMNISTError(
+            f"TF_CONFIG has processes of the type {', '.join(sorted(others))}. "
+            "Expected workers, one of which may be the chief: all train, and none else "
+            "takes part. Leave the others out."
+        )
+    number = index if kind == "chief" else index + counts.get("chief", 0)
+    return number, sum(counts.values())
 
 
 def is_multi_worker(strategy: tf.distribute.Strategy | None) -> bool:
@@ -89,16 +106,45 @@ def is_multi_worker(strategy: tf.distribute.Strategy | None) -> bool:
 
 
 def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
-    """Whether this process writes the results: the first worker, or the only one."""
-    return not is_multi_worker(strategy) or strategy.cluster_resolver.task_id == 0
+    """Whether this process writes the results: the chief, or else the first worker."""
+    if not is_multi_worker(strategy):
+        return True
+    resolver = strategy.cluster_resolver
+    if resolver.task_type == "chief":
+        return True
+    return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
+
+
+def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy | None) -> None:
+    """Refuses a batch of which not every replica gets an example.
+
+    TensorFlow gives each ceil(batch / replicas) of them, and the last what is left.
+
+    Raises:
+      MedMNISTError: such a batch; on a TPU, one that cannot be shared evenly.
+    """
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    if batch_size % replicas == 0:
+        return
+    last = batch_size - (replicas - 1) * -(-batch_size // replicas)
+    is_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+    if last < 1 or is_tpu:
+        less = batch_size // replicas * replicas
+        expected = " or ".join(str(n) for n in (less, less + replicas) if n)
+        raise errors.MedMNISTError(
+            f"{replicas} replicas cannot share a batch of {batch_size}: "
+            f"{'a TPU needs parts of one size' if is_tpu else 'one would get nothing'}."
+            f" Expected a multiple of {replicas}. Set batch_size={expected}."
+        )
+    compat.check_build(f"A batch of {batch_size} on {replicas} replicas")
 
 
 def _tpu():
     address = _tpu_address()
     if address is None:
-        found = ", ".join(d.name for d in tf.config.list_logical_devices())
+        devices = ", ".join(d.name for d in tf.config.list_logical_devices())
         raise errors.MedMNISTError(
-            f"Strategy tpu was asked for, but there is no TPU. Found {found}. Choose "
+            f"Strategy tpu was asked for, but there is no TPU. Found {devices}. Choose "
             "a TPU runtime (install the extra [tpu] on a TPU machine), or another "
             "strategy."
         )

@@ -46,55 +46,63 @@ def train_best(
     history.csv, model.keras and TensorBoard's logs.
 
     Raises:
-      MedMNISTError: a loss that is not finite, or another worker that has gone.
+      MedMNISTError: a batch that the replicas cannot share, a loss that is not finite,
+        or another worker that has gone.
+      OSError: the state could not be written.
       KeyboardInterrupt: interrupted before the first epoch ended.
     """
+    strategies.check_batch_size(recipe.batch_size, strategy)
+    _make_repeatable(recipe, seed, console)
+    is_chief = strategies.is_chief(strategy)
+    history, best = callbacks.History(), callbacks.KeepBest()
+    patience = callbacks.StopWithoutBetter(best, patience=recipe.patience)
+    state = callbacks.SaveState(folder, history, best)
+    scores = metrics.TaskMetrics(
+        val, task=variant.dataset.task, from_logits=True, batch_size=recipe.batch_size
+    )
+    interrupted = False
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = networks.compiled(variant, recipe)
+        state.restore(model)
+        if done := len(history.epochs):
+            terminal.say(
+                f"Going on after epoch {done}, from {folder}.", console=console
+            )
+        # Each reads what those before it leave.
+        watchers = [callbacks.StopAtNonFiniteLoss(), scores, history, best, patience]
+        if is_chief:
+            logs = folder / "tensorboard"
+            watchers += [keras.callbacks.TensorBoard(logs, write_graph=False), state]
+        if not patience.is_spent(done):
+            interrupted = _fit(
+                model, train, watchers, state, recipe, seed=seed, console=console
+            )
+    kept = None
+    if is_chief:
+        path = folder / "model.keras"
+        kept = networks.save_best(variant, recipe, best.weights, path)
+    return Trained(
+        model=kept,
+        best_epoch=best.epoch,
+        epochs=len(history.epochs),
+        interrupted=interrupted,
+    )
+
+
+def _make_repeatable(recipe: recipes.Recipe, seed: int, console) -> None:
     keras.utils.set_random_seed(seed)
     if recipe.deterministic:
         tf.config.experimental.enable_op_determinism()
         terminal.say(
             "Deterministic: two runs give equal bits. XLA is off.", console=console
         )
-    is_chief = strategies.is_chief(strategy)
-    state = callbacks.KeepState(folder, patience=recipe.patience, is_writing=is_chief)
-    scoring = metrics.TaskMetrics(
-        val,
-        task=variant.dataset.task,
-        from_logits=True,
-        batch_size=recipe.batch_size,
-    )
-    with strategy.scope() if strategy else contextlib.nullcontext():
-        model = networks.compiled(variant, recipe)
-        if (folder / "state.npz").exists():
-            state.restore(folder / "state.npz", model)
-            terminal.say(
-                f"Going on after epoch {len(state.history)}, from {folder}.",
-                console=console,
-            )
-        interrupted = _fit(
-            model, train, scoring, state, recipe, seed=seed, console=console
-        )
-    kept = None
-    if is_chief:
-        kept = networks.save_best(
-            variant, recipe, state.best_weights, folder / "model.keras"
-        )
-    return Trained(
-        model=kept,
-        best_epoch=state.best_epoch,
-        epochs=len(state.history),
-        interrupted=interrupted,
-    )
 
 
-def _fit(model, train, scoring, state, recipe, *, seed, console) -> bool:
+def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
     """Trains to the recipe's end; returns whether an interrupt came before."""
-    if state.is_spent:
-        return False
-    done, steps = len(state.history), train.steps(recipe.batch_size)
-    progress = callbacks.Progress(
-        console, state=state, epochs=recipe.epochs, steps=steps, batch=recipe.batch_size
-    )
+    done, steps = len(state.history.epochs), train.steps(recipe.batch_size)
+    size = {"epochs": recipe.epochs, "steps": steps, "batch": recipe.batch_size}
+    progress = callbacks.Progress(console, best=state.best, **size)
     try:
         model.fit(
             train.train_batches(recipe.batch_size, seed=seed, first_step=done * steps),
@@ -103,20 +111,14 @@ def _fit(model, train, scoring, state, recipe, *, seed, console) -> bool:
             epochs=recipe.epochs,
             shuffle=False,  # the pipeline has shuffled
             verbose=0,
-            callbacks=[
-                callbacks.StopAtNonFiniteLoss(),
-                scoring,
-                *_tensorboard(state),
-                state,
-                progress,
-            ],
+            callbacks=[*watchers, progress],
         )
         state.wait()
     except KeyboardInterrupt:
-        if not state.best_epoch:
+        if not state.best.epoch:
             raise
         terminal.say(
-            f"Interrupted: scoring the best epoch so far ({state.best_epoch}). "
+            f"Interrupted: scoring the best epoch so far ({state.best.epoch}). "
             "Press Ctrl-C again to leave without scores.",
             console=console,
         )
@@ -131,12 +133,5 @@ def _fit(model, train, scoring, state, recipe, *, seed, console) -> bool:
         ) from error
     finally:
         progress.close()
-        state.close()
+        state.close()  # raises what went wrong in writing, after an interrupt too
     return False
-
-
-def _tensorboard(state: callbacks.KeepState) -> list[keras.callbacks.Callback]:
-    logs = state.folder / "tensorboard"
-    if not state.is_writing:
-        return []
-    return [keras.callbacks.TensorBoard(logs, write_graph=False)]

@@ -12,9 +12,9 @@ import typer
 from rich import box as rich_box
 from rich import table as rich_table
 
-from medmnist_tfds.commands import decathlon, options
+from medmnist_tfds.commands import decathlon, options, train
 from medmnist_tfds.data import archive, builders, catalog
-from medmnist_tfds.process import errors, memory, quiet, terminal
+from medmnist_tfds.process import errors, quiet, terminal
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,10 +23,6 @@ app = typer.Typer(
     help="The ten MedMNIST datasets for TensorFlow and Keras. Not for clinical use.",
 )
 app.add_typer(decathlon.app, name="decathlon")
-
-Name = Annotated[
-    str, typer.Argument(help="A dataset: breast, derma_224, organ_axial:3.0.0.")
-]
 
 
 @app.command("list")
@@ -56,7 +52,7 @@ def list_datasets() -> None:
 
 
 @app.command()
-def info(name: Name) -> None:
+def info(name: options.Name) -> None:
     """All facts about one dataset: labels, splits, files and checksums."""
     dataset = catalog.parse(name).dataset
     table = rich_table.Table(
@@ -99,7 +95,7 @@ def prepare(
 
 @app.command()
 def montage(
-    name: Name,
+    name: options.Name,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
     out: Annotated[pathlib.Path | None, typer.Option(help="The PNG to write.")] = None,
     phantom: options.Phantom = False,
@@ -118,71 +114,7 @@ def montage(
     terminal.say(f"Wrote {path}")
 
 
-@app.command()
-def train(
-    name: Name,
-    phantom: options.Phantom = False,
-    epochs: Annotated[
-        int | None, typer.Option(help="[default: the paper's 100]")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Weights and order of images.")] = 0,
-    out: Annotated[
-        pathlib.Path | None,
-        typer.Option(help="The run's folder [default: runs/NAME_MODEL_SEED]."),
-    ] = None,
-    strategy: Annotated[
-        str, typer.Option(help="auto, single, mirrored, multi-worker or tpu.")
-    ] = "auto",
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Bit-equal runs, without XLA.")
-    ] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A field of the recipe: learning_rate=3e-4."),
-    ] = None,
-    data_dir: options.DataDir = None,
-    manual_dir: options.ManualDir = None,
-) -> None:
-    """Trains a ResNet by the paper's recipe, and scores it on all three splits."""
-    memory.keep_freed()
-    quiet.tensorflow_search()
-    from medmnist_tfds import train as training
-    from medmnist_tfds.train import run
-
-    variant = run.check(catalog.parse(name, phantom=phantom).tfds_name, seed=seed)
-    # Checked before the data are prepared: a misspelt setting should not cost minutes.
-    short = [] if epochs is None else [f"epochs={epochs}"]
-    short += ["deterministic=true"] if deterministic else []
-    recipe = training.override(training.PAPER, [*(settings or ()), *short])
-    devices = training.choose_strategy(strategy)
-    _prepared(variant, data_dir, manual_dir)
-    try:
-        result = training.fit(
-            variant.tfds_name,
-            recipe=recipe,
-            seed=seed,
-            out=out,
-            data_dir=data_dir,
-            strategy=devices,
-            console=terminal.CONSOLE,
-        )
-    except KeyboardInterrupt:
-        terminal.say(
-            "Interrupted: left without scores. The same command goes on from here."
-        )
-        raise typer.Exit(130) from None
-    if not result.scores:
-        return  # a worker whose chief writes the results
-    table = rich_table.Table("split", "AUC", "ACC", title=variant.title)
-    for split, scores in result.scores.items():
-        table.add_row(split, f"{scores['auc']:.3f}", f"{scores['acc']:.3f}")
-    terminal.CONSOLE.print(table)
-    terminal.say(
-        f"Epoch {result.best_epoch} of {result.epochs} was kept, by validation AUC. "
-        f"Results: {result.folder}"
-    )
-    if result.interrupted:
-        raise typer.Exit(130)
+app.command()(train.train)
 
 
 @app.command()

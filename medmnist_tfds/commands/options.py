@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+Name = Annotated[
+    str, typer.Argument(help="A dataset: breast, derma_224, organ_axial:3.0.0.")
+]
 Phantom = Annotated[
     bool, typer.Option("--phantom", help="Synthetic data: no files, no network.")
 ]

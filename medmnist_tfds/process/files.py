@@ -105,14 +105,23 @@ def mark_phantom(folder: pathlib.Path) -> None:
 def lock(path: str | os.PathLike):
     """A context manager: meanwhile no second process works in the folder.
 
+    Args:
+      path: of the folder, which need not be there yet.
+
     Raises:
-      MedMNISTError: one does already.
+      MedMNISTError: one does already, or there can be no such folder.
     """
-    folder = pathlib.Path(path)
+    folder = pathlib.Path(path).resolve()  # `.` has no name, and `..` another's
+    nearest = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    if not folder.name or not nearest.is_dir():
+        raise errors.MedMNISTError(
+            f"{path} cannot be a folder of results: {nearest} is "
+            f"{'a file' if folder.name else 'the root'}. Choose another --out."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
+    lock = filelock.FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
-        return held.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise errors.MedMNISTError(
             f"Another process is at work in {folder}. Expected one at a time. Wait for "

@@ -47,7 +47,9 @@ def layer(kind=MatmulGradientConv2D, *, side=4, **options):
 
 def outputs_and_gradients(convolve, x, *, xla=False, **options) -> list[np.ndarray]:
     """Outputs, and gradients of images, kernel and bias, all as float32."""
-    variables = [compat.held(variable) for variable in convolve.trainable_variables]
+    variables = [
+        compat.tf_variable(variable) for variable in convolve.trainable_variables
+    ]
 
     @tf.function(jit_compile=xla)
     def run(x):
@@ -144,13 +146,20 @@ def test_xla_computes_the_same(products):
     assert products
 
 
-def test_resnet_uses_it_where_images_are_small(products):
-    recipe = train.Recipe(precision="mixed_bfloat16")
-    model = networks.network(catalog.variant("path"), recipe)
+def is_ours(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, MatmulGradientConv2D)
+
+
+def test_a_run_uses_it_where_images_are_small(products):
+    variant, recipe = catalog.variant("path"), train.Recipe(precision="mixed_bfloat16")
+    model = networks.compiled(variant, recipe)
     x = tf.zeros((2, 28, 28, 3), tf.uint8)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(x, training=True) ** 2)
-    tape.gradient(loss, [compat.held(v) for v in model.trainable_variables])
+    tape.gradient(loss, [compat.tf_variable(v) for v in model.trainable_variables])
+    assert not [
+        made for made in networks.network(variant, recipe).layers if is_ours(made)
+    ]
     # Two stages of four 3x3 convolutions and a strided one of 1x1.
     assert sorted(shape[0] for shape in products) == [1] * 2 + [3] * 8
     assert {shape[-1] for shape in products} == {256, 512}

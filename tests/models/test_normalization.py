@@ -42,7 +42,7 @@ def gradients(normalize, x) -> list:
     with tf.GradientTape() as tape:
         tape.watch(x)
         loss = tf.reduce_sum(weights * normalize(x, training=True) ** 2)
-    variables = map(compat.held, normalize.trainable_variables)
+    variables = map(compat.tf_variable, normalize.trainable_variables)
     return tape.gradient(loss, [x, *variables])
 
 
@@ -225,7 +225,7 @@ for kind in (FusedBatchNormalization, keras.layers.BatchNormalization):
         model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=False)
     model.fit(images, np.arange(16.0)[:, None], batch_size=8, epochs=2, verbose=0,
               shuffle=False)
-    values = compat.held(model.get_layer("normalize").moving_mean).values
+    values = compat.tf_variable(model.get_layer("normalize").moving_mean).values
     result[kind.__name__] = {
         "weights": [w.numpy().tolist() for w in model.trainable_weights],
         "means": [v.numpy().tolist() for v in values],

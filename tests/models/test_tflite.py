@@ -18,6 +18,7 @@ from medmnist_tfds.models import (
     export_tflite,
     resnet18,
 )
+from medmnist_tfds.process import errors
 from medmnist_tfds.score import scoring
 
 DATASET = catalog.DATASETS["derma"]
@@ -196,6 +197,34 @@ def test_impossible_wishes_are_refused(
     with pytest.raises(ValueError, match=message):
         export_tflite(model, tmp_path / "no.tflite", quantize, representative)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"TF", b"no model " * 99, bytes(4000), "cut"])
+def test_a_damaged_file_is_refused(content, files, tmp_path):
+    path = tmp_path / "network.tflite"
+    whole = files["none"].read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content == "cut" else content)
+    with pytest.raises(errors.MedMNISTError, match="no TensorFlow Lite model"):
+        TFLiteClassifier(path)
+
+
+def test_a_file_that_is_not_there_and_a_model_of_another_form_are_refused(tmp_path):
+    with pytest.raises(errors.MedMNISTError, match="no TensorFlow Lite model"):
+        TFLiteClassifier(tmp_path / "nothing.tflite")
+    images = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model(images, keras.layers.Add()(images))
+    export_tflite(model, tmp_path / "sum.tflite")
+    with pytest.raises(errors.MedMNISTError, match="Expected one input"):
+        TFLiteClassifier(tmp_path / "sum.tflite")
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path):
+    (tmp_path / "network.tflite").mkdir()
+    images = keras.Input((4, 4, 1))
+    model = keras.Model(images, keras.layers.Flatten()(images))
+    with pytest.raises(OSError):
+        export_tflite(model, tmp_path / "network.tflite")
+    assert [path.name for path in tmp_path.iterdir()] == ["network.tflite"]
 
 
 def test_files_with_another_input_are_refused(model, tmp_path):

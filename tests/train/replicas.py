@@ -16,6 +16,8 @@ OPTIONS = {
     "workers": False,
     "xla": False,
     "normalization": False,
+    "subclassed": False,
+    "batch": 64,
     "steps": 5,
     "epochs": 1,
     "policy": "float32",
@@ -48,8 +50,21 @@ def network() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(4, dtype="float32")(x))
 
 
+class Subclassed(XLAModel):
+    """The network, not built before `fit`."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = keras.layers.Conv2D(8, 3)
+        self.relu, self.flatten = keras.layers.ReLU(), keras.layers.Flatten()
+        self.outputs_ = keras.layers.Dense(4, dtype="float32")
+
+    def call(self, images):
+        return self.outputs_(self.flatten(self.relu(self.convolution(images))))
+
+
 def batches() -> tf.data.Dataset:
-    rng, size = np.random.default_rng(0), 64 * OPTIONS["steps"]
+    rng, size = np.random.default_rng(0), OPTIONS["batch"] * OPTIONS["steps"]
     images = rng.normal(size=(size, 12, 12, 3)).astype("float32")
     shape = (size, 4) if OPTIONS["multilabel"] else size
     labels = rng.integers(0, 2 if OPTIONS["multilabel"] else 4, shape)
@@ -57,7 +72,7 @@ def batches() -> tf.data.Dataset:
     if OPTIONS["sample_weight"]:
         data += (rng.random(size).astype("float32"),)
     data = tf.data.Dataset.from_tensor_slices(data)
-    return data.batch(64, drop_remainder=True)
+    return data.batch(OPTIONS["batch"], drop_remainder=True)
 
 
 def main() -> None:
@@ -66,7 +81,8 @@ def main() -> None:
     name = "mirrored" if OPTIONS["replicas"] > 1 else "single"
     strategy = choose_strategy("multi-worker" if OPTIONS["workers"] else name)
     with strategy.scope():
-        model = XLAModel.from_functional(network())
+        model = Subclassed() if OPTIONS["subclassed"] else None
+        model = model or XLAModel.from_functional(network())
         losses = keras.losses
         kind = (
             losses.BinaryCrossentropy
@@ -92,7 +108,7 @@ def main() -> None:
             verbose=0,
         )
         history = {name: history[name] + more.history[name] for name in history}
-    statistics = map(compat.held, model.non_trainable_variables)
+    statistics = map(compat.tf_variable, model.non_trainable_variables)
     weights = [np.array(v.numpy()) for v in model.trainable_variables]
     print(
         json.dumps(

@@ -17,7 +17,7 @@ def unfinished(path, *, interrupted: bool):
 
 def test_an_interrupted_run_goes_on_without_its_old_results(tmp_path):
     unfinished(tmp_path, interrupted=True)
-    _, result = folder.claim(tmp_path, CONFIG)
+    result = folder.claim(tmp_path, CONFIG)
     assert result is None
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"config.json", *KEPT}
@@ -25,6 +25,6 @@ def test_an_interrupted_run_goes_on_without_its_old_results(tmp_path):
 
 def test_a_finished_run_is_left_as_it_is(tmp_path):
     unfinished(tmp_path, interrupted=False)
-    _, result = folder.claim(tmp_path, CONFIG)
+    result = folder.claim(tmp_path, CONFIG)
     assert result == {"interrupted": False}
     assert {path.name for path in tmp_path.iterdir()} >= {*STALE, *KEPT}

@@ -16,8 +16,8 @@ from sklearn import metrics as sklearn_metrics
 from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
-from medmnist_tfds.train import TaskMetrics, losses
-from medmnist_tfds.train.metrics import Scorer
+from medmnist_tfds.train import TaskMetrics
+from medmnist_tfds.train.metrics import Scorer, probabilities
 
 
 def classifier(name: str, *, activation: str | None = None, units: int | None = None):
@@ -149,9 +149,7 @@ def test_logits_and_a_single_sigmoid_are_understood(phantom):
     model = classifier("breast", activation="linear")
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     history = fit(model, builder, [logits])
-    scores = losses.probabilities(
-        model.predict(split.images, verbose=0), catalog.Task.BINARY
-    )
+    scores = probabilities(model.predict(split.images, verbose=0), catalog.Task.BINARY)
     auc = sklearn_metrics.roc_auc_score(split.labels, scores[:, 1])
     assert history["val_auc"][-1] == pytest.approx(auc, abs=1e-6)
     single = classifier("breast", activation="sigmoid", units=1)
@@ -160,6 +158,25 @@ def test_logits_and_a_single_sigmoid_are_understood(phantom):
         split.labels, single.predict(split.images, verbose=0)[:, 0]
     )
     assert history["val_auc"][-1] == pytest.approx(auc, abs=1e-6)
+
+
+def test_labels_are_known_without_drawing_images(phantom, monkeypatch):
+    split = pipeline.Split(phantom("chest"), "val")
+    drawn, eval_batches = [], split.eval_batches
+
+    def counted(size):
+        def count(labels):
+            drawn.append(len(labels))
+            return labels
+
+        return eval_batches(size).map(
+            lambda x, y, w: (x, tf.numpy_function(count, [y], y.dtype), w)
+        )
+
+    monkeypatch.setattr(split, "eval_batches", counted)
+    scorer = Scorer(split, task="multi-label, binary-class", batch_size=64)
+    np.testing.assert_array_equal(scorer.labels, split.labels)
+    assert not drawn and scorer.predict(classifier("chest")).shape == (200, 14)
 
 
 def test_logits_taken_for_probabilities_are_refused(phantom):
@@ -235,7 +252,7 @@ tf.config.set_logical_device_configuration(
 import tensorflow_datasets as tfds
 import medmnist_tfds
 from medmnist_tfds.data import pipeline
-from medmnist_tfds.train import TaskMetrics, losses
+from medmnist_tfds.train import TaskMetrics
 from medmnist_tfds.train.metrics import Scorer
 sys.path.insert(0, sys.argv[3])
 import test_metrics

@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from medmnist_tfds.models import FusedBatchNormalization, resnet18
+from medmnist_tfds.models import (
+    FusedBatchNormalization,
+    compat,
+    precision,
+    resnet18,
+)
+from medmnist_tfds.process import errors
 from medmnist_tfds.train import XLAModel
 
 
@@ -40,9 +46,13 @@ def assert_same(one: dict, other: dict, tolerance: float) -> None:
         np.testing.assert_allclose(a, b, atol=tolerance)
 
 
-@pytest.mark.parametrize("replicas", [2, 4])
-def test_replicas_change_neither_loss_nor_weights(plain, replicas):
-    assert_same(plain, train(replicas=replicas, xla=True), 1e-5)
+@pytest.mark.parametrize(
+    "options",
+    [{"replicas": 2}, {"replicas": 3}, {"replicas": 2, "subclassed": True}],
+    ids=["even parts", "uneven parts", "built in fit"],
+)
+def test_replicas_change_neither_loss_nor_weights(plain, options):
+    assert_same(plain, train(**options, xla=True), 1e-5)
 
 
 def test_xla_changes_nothing(plain):
@@ -96,6 +106,34 @@ def compiled(*, dropout: float = 0.5, **options) -> XLAModel:
     return model
 
 
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(XLAModel):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.normalization = FusedBatchNormalization()
+        self.flatten, self.dense = keras.layers.Flatten(), keras.layers.Dense(2)
+
+    def call(self, images):
+        return self.dense(self.flatten(self.normalization(images)))
+
+
+@keras.saving.register_keras_serializable("tests")
+class MadeOfInputsAndOutputs(XLAModel):
+    def __init__(self, **options):
+        images = keras.Input((8, 8, 1))
+        outputs = keras.layers.Dense(2)(keras.layers.Flatten()(images))
+        super().__init__(images, outputs, **options)
+
+    def get_config(self):
+        return {}
+
+
+def functional() -> XLAModel:
+    images = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(2)(keras.layers.Flatten()(images))
+    return XLAModel.from_functional(keras.Model(images, outputs, name="small"))
+
+
 @pytest.fixture
 def data():
     rng = np.random.default_rng(0)
@@ -129,6 +167,45 @@ def test_saved_loaded_and_continued_is_as_not_stopped(data, tmp_path):
     loaded.fit(data, initial_epoch=1, epochs=3, verbose=0, shuffle=False)
     for a, b in zip(whole.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_models_of_each_kind_train_and_load_in_any_order(data, xla, tmp_path):
+    kinds = [Subclassed, functional, MadeOfInputsAndOutputs, Subclassed, functional]
+    for make in kinds:
+        model = make()
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(0.05, 0.9), loss, jit_compile=xla)
+        history = model.fit(data, epochs=2, verbose=0, shuffle=False).history
+        assert isinstance(model, XLAModel) and history["loss"][1] < history["loss"][0]
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        assert type(loaded) is type(model) and loaded.uses_xla == xla
+        more = [m.fit(data, verbose=0, shuffle=False) for m in (model, loaded)]
+        losses = [history.history["loss"] for history in more]
+        np.testing.assert_allclose(*losses, atol=1e-5)
+
+
+def test_a_model_keeps_the_precision_of_what_it_is_made_of():
+    with precision.policy("mixed_float16"):
+        images = keras.Input((8, 8, 1))
+        made = keras.Model(images, keras.layers.Flatten()(images))
+    model = XLAModel.from_functional(made)
+    assert model.dtype_policy.name == "mixed_float16"
+    model.compile("sgd", "mse")
+    assert type(model.optimizer).__name__.startswith("LossScaleOptimizer")
+    assert keras.mixed_precision.global_policy().name == "float32"
+
+
+@pytest.mark.skipif(compat.IS_KERAS_2, reason="Keras 2 has no such method")
+def test_without_the_private_method_of_keras_one_replica_trains(data, monkeypatch):
+    name = "_maybe_symbolic_build"
+    owner = next(kind for kind in keras.Model.__mro__ if name in vars(kind))
+    monkeypatch.delattr(owner, name)
+    model = compiled()
+    assert len(model.fit(data, epochs=2, verbose=0).history["loss"]) == 2
+    with pytest.raises(errors.MedMNISTError, match=f"works by .*{name}.*Expected"):
+        compat.check_build("Training by several workers")
 
 
 def test_auto_is_off_where_there_is_only_a_cpu():

@@ -20,9 +20,14 @@ pytestmark = [
 HERE = pathlib.Path(__file__).parent
 
 
-def start(command, index: int, ports: list[int]) -> subprocess.Popen:
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+def start(command, index: int, ports: list[int], chief=False) -> subprocess.Popen:
+    """Starts a worker; the first one is called chief, or the worker 0."""
+    hosts = [f"127.0.0.1:{port}" for port in ports]
+    cluster, kind = {"worker": hosts}, "worker"
+    if chief:
+        cluster = {"chief": hosts[:1], "worker": hosts[1:]}
+        kind, index = ("worker", index - 1) if index else ("chief", 0)
+    config = {"cluster": cluster, "task": {"type": kind, "index": index}}
     environment = {
         **os.environ,
         "TF_CONFIG": json.dumps(config),
@@ -46,9 +51,11 @@ def free_ports() -> list[int]:
     return ports
 
 
-def test_two_workers_agree_with_one_process():
+@pytest.mark.parametrize("batch", [64, 63])
+def test_two_workers_agree_with_one_process(batch):
     program = [sys.executable, HERE / "replicas.py"]
     options = {"epochs": 2, "optimizer": {"class_name": "SGD", "config": {}}}
+    options["batch"] = batch
     ports = free_ports()
     command = [*program, json.dumps(options | {"workers": True})]
     workers = [start(command, index, ports) for index in range(2)]
@@ -66,20 +73,22 @@ def test_two_workers_agree_with_one_process():
             np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def train(folder: pathlib.Path, data_dir, epochs: int) -> list[subprocess.Popen]:
+def train(folder, data_dir, epochs: int, chief=False) -> list[subprocess.Popen]:
     command = [sys.executable, "-m", "medmnist_tfds", "train", "breast", "--phantom"]
     command += ["--data-dir", data_dir, "--epochs", str(epochs), "--out", folder]
     command += ["--strategy", "multi-worker"]
     ports = free_ports()
-    return [start(command, index, ports) for index in range(2)]
+    return [start(command, index, ports, chief) for index in range(2)]
 
 
-def test_two_workers_write_one_run_folder(data_dir, phantom, tmp_path):
+@pytest.mark.parametrize("has_chief", [False, True])
+def test_two_workers_write_one_run_folder(data_dir, phantom, tmp_path, has_chief):
     phantom("breast")
-    chief, other = train(tmp_path / "run", data_dir, epochs=1)
+    chief, other = train(tmp_path / "run", data_dir, epochs=1, chief=has_chief)
     (output, errors), (silence, _) = chief.communicate(300), other.communicate(300)
     assert chief.returncode == other.returncode == 0, errors
     assert "worker 0 of 2" in output and "val AUC" in output
+    assert "worker 1 of 2" in silence
     assert "val AUC" not in silence  # one of them speaks
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert set(result["scores"]) == {"train", "val", "test"}

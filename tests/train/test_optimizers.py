@@ -1,4 +1,4 @@
-"""Optimizers and the focal loss by name: the same numbers in both lanes, by NumPy."""
+"""Optimizers and the focal loss by name: in Keras 2 and 3 the same, by NumPy."""
 
 import keras
 import numpy as np

@@ -1,11 +1,12 @@
 """The paper's recipe, and changes to it by field."""
 
 import dataclasses
+import math
 
 import pytest
 
 from medmnist_tfds.process import errors
-from medmnist_tfds.train import PAPER, override
+from medmnist_tfds.train import PAPER, Recipe, override
 
 
 def test_paper_is_section_3_1_of_the_paper():
@@ -31,7 +32,10 @@ def test_settings_get_the_type_of_their_field():
         ("learning_rat=1", "no field 'learning_rat'.*Did you mean 'learning_rate'"),
         ("learning_rate", "the value ''. Expected float"),
         ("epochs=1.5", "the value '1.5'. Expected int, e.g. epochs=100"),
-        ("epochs=0", "epochs is 0. Expected a positive number"),
+        ("epochs=0", "epochs is 0. Expected a whole number from 1"),
+        ("patience=-1", "patience is -1. Expected a whole number from 0"),
+        ("learning_rate=nan", "learning_rate is nan. Expected a number"),
+        ("momentum=1", "momentum is 1.0. Expected a number from 0"),
         ("learning_rate=-1", "learning_rate is -1.0"),
         ("model=resnet19", "model is 'resnet19'. Expected one of resnet18"),
     ],
@@ -39,3 +43,23 @@ def test_settings_get_the_type_of_their_field():
 def test_a_bad_setting_is_refused(setting, message):
     with pytest.raises(errors.MedMNISTError, match=message):
         override(PAPER, [setting])
+
+
+@pytest.mark.parametrize("value", [None, True, "3", 1.5, math.nan, -1, 10**30, [1]])
+@pytest.mark.parametrize("field", ["epochs", "batch_size", "patience", "resolution"])
+def test_a_number_of_another_type_or_out_of_bounds_is_refused(field, value):
+    with pytest.raises(errors.MedMNISTError, match=f"^{field} is .*Expected"):
+        Recipe(**{field: value})
+
+
+@pytest.mark.parametrize("value", [None, True, "3", math.nan, -1, math.inf, [1]])
+@pytest.mark.parametrize("field", ["learning_rate", "momentum", "model", "precision"])
+def test_another_setting_of_another_type_is_refused(field, value):
+    with pytest.raises(errors.MedMNISTError, match=f"^{field} is .*Expected"):
+        Recipe(**{field: value})
+
+
+def test_whether_to_be_deterministic_is_true_or_false():
+    with pytest.raises(errors.MedMNISTError, match="deterministic is 'no'"):
+        Recipe(deterministic="no")
+    assert Recipe(learning_rate=1, deterministic=True).learning_rate == 1

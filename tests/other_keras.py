@@ -1,6 +1,6 @@
-"""Trains a network a little, or predicts with its weights; run in either compat.
+"""Trains a network a little, or predicts with its weights; in either Keras.
 
-`other_lane.py train|predict NETWORK FOLDER`. Run by test_lanes.py.
+`other_keras.py train|predict NETWORK FOLDER`. Run by test_keras_versions.py.
 """
 
 import pathlib

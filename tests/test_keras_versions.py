@@ -1,4 +1,4 @@
-"""The two lanes side by side: `make test` and `make test-addons` build one each."""
+"""Keras 2 and Keras 3 side by side: `make test`, `make test-addons` build one each."""
 
 import pathlib
 import subprocess
@@ -14,18 +14,18 @@ OTHER = HERE.parent / (".venv" if compat.IS_KERAS_2 else ".venv-addons") / "bin/
 
 
 def run(python: pathlib.Path | str, *arguments) -> None:
-    command = [str(python), str(HERE / "other_lane.py"), *map(str, arguments)]
+    command = [str(python), str(HERE / "other_keras.py"), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("network", ["resnet18_28", "resnet50_28", "resnet18_224"])
 @pytest.mark.parametrize("here_first", [True, False])
-def test_weights_of_one_lane_predict_the_same_in_the_other(
+def test_weights_of_one_keras_predict_the_same_in_the_other(
     network, here_first, tmp_path
 ):
     if not OTHER.exists():
-        pytest.skip(f"the other lane's environment is not there: {OTHER}")
+        pytest.skip(f"the other Keras' environment is not there: {OTHER}")
     pythons = [sys.executable, OTHER]
     if not here_first:
         pythons.reverse()
