@@ -118,8 +118,7 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
         cell.work / supervisor.ORDER,
         {
             "command": [*method.command, str(cell.work.resolve())],
-            # A worker elsewhere has its own interpreter and copy of this package.
-            "method": method.name if method.is_built_in else str(method.folder),
+            "method": method.program_address,
             "python": str(python) if method.has_environment else None,
             "limit_seconds": hours * 3600,
             "memory_bytes": int((gib or 0) * 2**30),
