@@ -113,8 +113,7 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
         cell.work / supervisor.ORDER,
         {
             "command": list(method.command),
-            # A worker elsewhere has its own interpreter and copy of this package.
-            "method": method.name if method.is_built_in else str(method.folder),
+            "method": method.program_address,
             "python": str(python) if method.has_environment else None,
             "variables": list(method.variables),
             "task": task,

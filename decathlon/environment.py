@@ -62,9 +62,9 @@ def packages(method: methods.Method) -> list[str]:
 
 @functools.cache
 def _own_packages() -> list[str]:
-    found = {d.metadata["Name"]: d.version for d in metadata.distributions()}
-    found.pop(None, None)  # what an interrupted installation has left
-    return [f"{name}=={found[name]}" for name in sorted(found, key=str.lower)]
+    versions = {d.metadata["Name"]: d.version for d in metadata.distributions()}
+    versions.pop(None, None)  # what an interrupted installation has left
+    return [f"{name}=={versions[name]}" for name in sorted(versions, key=str.lower)]
 
 
 def setup(method: methods.Method, *, python: str | None = None, say=print) -> None:
@@ -141,18 +141,18 @@ def clean(environment) -> dict[str, str]:
 def _choose_python(method, python: str | None) -> str:
     wanted = specifiers.SpecifierSet(method.python or "")
     if python is not None:
-        found = _version(shutil.which(python) or python)
-        if found is not None and found in wanted:
+        version = _version(shutil.which(python) or python)
+        if version is not None and version in wanted:
             return shutil.which(python) or python
-        what = f"is Python {found}" if found else "is no Python that can be started"
+        what = f"is Python {version}" if version else "is no Python that can be started"
         raise errors.MedMNISTError(
             f"--python {python} {what}. Expected Python {wanted} for {method.name}. "
             f"{_how_to_get(method)}"
         )
     names = [sys.executable, *(f"python3.{minor}" for minor in _MINORS), "python3"]
     for path in filter(None, map(shutil.which, names)):
-        found = _version(path)
-        if found is not None and found in wanted:
+        version = _version(path)
+        if version is not None and version in wanted:
             return path
     raise errors.MedMNISTError(
         f"{method.name} needs Python {wanted}, and none is on the PATH. Expected an "

@@ -4,26 +4,34 @@ Never gives a test label.
 """
 
 import pathlib
+import zipfile
 
 import numpy as np
 
-from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.process import files
 
 
-def write_data(path: pathlib.Path, splits: dict[str, pipeline.Split]) -> None:
-    """Writes the arrays of a dataset that every method may see.
+def write_data(path: pathlib.Path, source: arrays.Arrays) -> dict[str, np.ndarray]:
+    """Writes the arrays of a dataset that every method may see; returns all labels.
 
     `{split}_images` is uint8 (examples, 28, 28, channels); `{split}_labels`, of train
     and val only, uint8 (examples, 1), or (examples, labels) for the multi-label task.
     """
-    arrays = {f"{name}_images": split.images for name, split in splits.items()}
-    for name in ("train", "val"):
-        labels = splits[name].labels.astype(np.uint8)
-        arrays[f"{name}_labels"] = labels.reshape(len(labels), -1)
-    with files.replacing(path) as temporary:
-        np.savez(temporary, **arrays)
+    labels = {split: source.labels(split) for split in catalog.SPLITS}
+    with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as members:
+        for split in catalog.SPLITS:  # one at a time: the largest has 200 MB
+            _add(members, f"{split}_images", source.images(split))
+        for split in ("train", "val"):
+            _add(members, f"{split}_labels", labels[split])
     path.chmod(0o444)  # every cell of the dataset reads this one file
+    return labels
+
+
+def _add(members: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
+    """As `np.savez` does, which wants all arrays at once."""
+    with members.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def task(variant: catalog.Variant, *, budget: dict, settings: dict, seed: int) -> dict:

@@ -1,4 +1,4 @@
-"""A method's definition, read from `method.toml`: data, no code of ours to import.
+"""A method: what its definition, those that it extends, and the user's changes say.
 
 Never runs a method, and never knows how one works.
 """
@@ -7,37 +7,20 @@ import dataclasses
 import difflib
 import functools
 import hashlib
-import json
+import importlib.util
 import math
+import os
 import pathlib
 import re
-import sys
 from collections.abc import Mapping
 
-from packaging import specifiers
-
+from medmnist_tfds.decathlon import definition
 from medmnist_tfds.process import errors
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-BUILT_IN = pathlib.Path(__file__).parent / "methods"
-BUDGETS = ("paper", "smoke")
-_DEFAULT_BUDGET = {"limit_hours": 24}
-_FIELDS = {
-    "display_name": str,
-    "paper_row": str,
-    "python": str,
-    "requirements": list,
-    "build_requirements": list,
-    "command": list,
-    "memory_gib": (int, float),
-    "variables": list,
-    "settings": dict,
-    "budgets": dict,
-}
+BUILT_IN = pathlib.Path(__file__).resolve().parent / "methods"
+_ROOMS = ("process", "data", "score", "models", "train")  # those that a method may use
+_DEFAULT_COMMAND = ("{python}", "{folder}/run.py")
+_DEFAULT_BUDGET = {"limit_hours": 24.0}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,7 +35,8 @@ class Budget:
 class Method:
     """One method, with the settings and budgets that a user has changed."""
 
-    folder: pathlib.Path
+    folders: tuple[pathlib.Path, ...]  # its own, then those that it extends
+    program_folder: pathlib.Path  # the one of them that {folder} of the command means
     display_name: str
     paper_row: str | None  # the row of Table 2 that it reproduces
     python: str | None  # versions it runs on, as pip writes them: "==3.9.*"
@@ -61,9 +45,14 @@ class Method:
     command: tuple[str, ...]  # the cell's folder is put after it
     memory_gib: float | None
     variables: tuple[str, ...]  # of the environment: secrets that it needs
-    settings: Mapping[str, object]
+    recipe: str | None  # of `train`: the settings start from its fields
+    own_settings: Mapping[str, object]  # what method.toml says beyond the recipe
     budgets: Mapping[str, tuple[Mapping[str, object], ...]]
-    overrides: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    @property
+    def folder(self) -> pathlib.Path:
+        return self.folders[0]
 
     @property
     def name(self) -> str:
@@ -73,14 +62,28 @@ class Method:
     def is_built_in(self) -> bool:
         return self.folder.parent == BUILT_IN
 
+    @property
+    def program_address(self) -> str:
+        """`program_folder`, as seen from BUILT_IN if it lies there.
+
+        A worker elsewhere has its own copy of this package.
+        """
+        is_built_in = self.program_folder.parent == BUILT_IN
+        return self.program_folder.name if is_built_in else str(self.program_folder)
+
     @functools.cached_property
     def program(self) -> str:
-        """A checksum of the folder's files, by which a changed program is seen."""
+        """A checksum of all its files, by which a changed program is seen.
+
+        Also of what it may import of this package, if it does and runs beside it.
+        """
+        paths = [path for folder in self.folders for path in _files(folder, "**/*")]
+        if not self.has_environment and any(map(_imports_us, paths)):
+            paths += _our_files()
         digest = hashlib.sha256()
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path.relative_to(self.folder)).encode())
-                digest.update(path.read_bytes())
+        for path in paths:
+            digest.update(f"{path.parent.name}/{path.name}".encode())
+            digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
     @property
@@ -88,25 +91,32 @@ class Method:
         """Whether it needs an environment of its own."""
         return bool(self.requirements)
 
+    @functools.cached_property
+    def settings(self) -> Mapping[str, object]:
+        """The recipe's fields, those of method.toml over them, then a user's changes.
+
+        Costs the import of Keras if there is a recipe.
+        """
+        settings = _recipe(self) | self.own_settings
+        return settings | {k: v for k, v in self.changes.items() if k in settings}
+
     def budget(self, name: str, *, images: int) -> Budget:
         """The budget for a dataset of so many images, over all three splits."""
         entries = self.budgets.get(name, (_DEFAULT_BUDGET,))
         chosen = next(
             entry for entry in entries if images <= entry.get("up_to_images", math.inf)
         )
-        chosen = _DEFAULT_BUDGET | chosen
-        amounts = {k: v for k, v in chosen.items() if k not in _ENTRY_KEYS}
-        changes = {k: v for k, v in self.overrides.items() if k in amounts}
-        hours = self.overrides.get("limit_hours", chosen["limit_hours"])
-        return Budget(amounts=amounts | changes, limit_hours=hours)
-
-
-_ENTRY_KEYS = ("up_to_images", "limit_hours")
+        values = {
+            field: self.changes.get(field, value)
+            for field, value in (_DEFAULT_BUDGET | chosen).items()
+        }
+        amounts = {k: values[k] for k in values if k not in definition.HARNESS_FIELDS}
+        return Budget(amounts=amounts, limit_hours=values["limit_hours"])
 
 
 def built_in() -> list[str]:
     """Names of the methods that come with the package."""
-    return sorted(path.parent.name for path in BUILT_IN.glob("*/method.toml"))
+    return sorted(path.parent.name for path in BUILT_IN.glob(f"*/{definition.FILE}"))
 
 
 def find(name: str) -> Method:
@@ -115,150 +125,109 @@ def find(name: str) -> Method:
     Raises:
       MedMNISTError: there is none, or its definition is wrong.
     """
-    if name in built_in():
-        return read(BUILT_IN / name)
-    folder = pathlib.Path(name).resolve()
-    if (folder / "method.toml").is_file():
+    folder = _folder(name, pathlib.Path.cwd())
+    if folder is not None:
         return read(folder)
     near = difflib.get_close_matches(name, built_in(), n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise errors.MedMNISTError(
         f"There is no method {name!r}. Expected one of {', '.join(built_in())}, or a "
-        f"folder that holds method.toml.{hint}"
+        f"folder that holds {definition.FILE}.{hint}"
     )
 
 
 def read(folder: pathlib.Path) -> Method:
-    """Reads `method.toml`; every field has a default but the folder's own name."""
-    path = folder / "method.toml"
-    try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # TOMLDecodeError is a ValueError
-        raise _wrong(path, f"cannot be read ({error})", "a TOML file") from error
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", folder.name):
-        raise _wrong(
-            path, f"lies in a folder {folder.name!r}", "letters, digits and _ only"
-        )
-    for name, value in fields.items():
-        if name not in _FIELDS:
-            near = difflib.get_close_matches(name, _FIELDS, n=1, cutoff=0)
-            raise _wrong(
-                path, f"has the unknown field {name!r}", f"e.g. {near[0]!r}"
-            ) from None
-        if not isinstance(value, _FIELDS[name]):
-            raise _wrong(
-                path, f"gives {name} the value {value!r}", "as the README shows"
-            )
-    for name in ("requirements", "build_requirements", "command", "variables"):
-        if not all(isinstance(part, str) for part in fields.get(name, ())):
-            raise _wrong(path, f"gives {name} {fields[name]!r}", "a list of strings")
-    if fields.get("command") == []:
-        raise _wrong(path, "gives an empty command", "a program and its arguments")
-    try:
-        json.dumps([fields.get("settings"), fields.get("budgets")])
-    except TypeError as error:
-        raise _wrong(path, f"has a value that is no JSON ({error})", "JSON") from error
+    """The method in a folder; what its definition does not give, that of the base does.
+
+    Settings are merged by field and budgets by name. Not inherited: the names under
+    which it is shown, for it is another method.
+    """
+    definitions = _definitions(folder)
+    fields = {"settings": {}, "budgets": {}}
+    for given in reversed(definitions.values()):
+        merged = {k: fields[k] | given.get(k, {}) for k in ("settings", "budgets")}
+        fields |= given | merged
+    own = definitions[folder]
+    programs = [
+        place
+        for place, given in definitions.items()
+        if "command" in given or (place / "run.py").is_file()
+    ]
+    program_folder = programs[0] if programs else folder
     return Method(
-        folder=folder,
-        display_name=fields.get("display_name", folder.name),
-        paper_row=fields.get("paper_row"),
-        python=_python(path, fields.get("python")),
+        folders=tuple(definitions),
+        program_folder=program_folder,
+        display_name=own.get("display_name", folder.name),
+        paper_row=own.get("paper_row"),
+        python=fields.get("python"),
         requirements=tuple(fields.get("requirements", ())),
         build_requirements=tuple(fields.get("build_requirements", ())),
-        command=tuple(fields.get("command", ("{python}", "{folder}/run.py"))),
+        command=tuple(definitions[program_folder].get("command", _DEFAULT_COMMAND)),
         memory_gib=fields.get("memory_gib"),
         variables=tuple(fields.get("variables", ())),
-        settings=fields.get("settings", {}),
-        budgets=_budgets(path, fields.get("budgets", {})),
+        recipe=fields.get("recipe"),
+        own_settings=fields["settings"],
+        budgets={name: tuple(entries) for name, entries in fields["budgets"].items()},
     )
 
 
-def _python(path: pathlib.Path, text: str | None) -> str | None:
-    try:
-        specifiers.SpecifierSet(text or "")
-    except specifiers.InvalidSpecifier as error:
-        raise _wrong(path, f"asks for Python {text!r}", "e.g. '==3.9.*'") from error
-    return text
-
-
-def _budgets(path: pathlib.Path, budgets: dict) -> dict[str, tuple[dict, ...]]:
-    for name, entries in budgets.items():
-        if name not in BUDGETS:
-            raise _wrong(path, f"has a budget {name!r}", " or ".join(BUDGETS))
-        is_list = isinstance(entries, list) and entries
-        is_list = is_list and all(isinstance(entry, dict) for entry in entries)
-        if not is_list or "up_to_images" in entries[-1]:
-            raise _wrong(
-                path,
-                f"has no last budget {name!r} for datasets of any size",
-                f"[[budgets.{name}]] entries, the last without up_to_images",
+def _definitions(folder: pathlib.Path) -> dict[pathlib.Path, dict]:
+    """The folder's definition, then that of its base, and so on; by folder."""
+    definitions = {folder: definition.read(folder)}
+    while "extends" in definitions[folder]:
+        path, name = folder / definition.FILE, definitions[folder]["extends"]
+        folder = _folder(name, folder)
+        if folder is None or folder in definitions:
+            problem = f"extends {name!r}, which "
+            problem += "is no method" if folder is None else "extends it"
+            raise definition.wrong(
+                path, problem, f"one of {', '.join(built_in())}, or a relative folder"
             )
-        for entry in entries:
-            _check_entry(path, name, entry)
-    return {name: tuple(entries) for name, entries in budgets.items()}
+        definitions[folder] = definition.read(folder)
+    return definitions
 
 
-def _check_entry(path: pathlib.Path, name: str, entry: dict) -> None:
-    for field in _ENTRY_KEYS:
-        value = entry.get(field, 1)
-        if not (isinstance(value, int | float) and value > 0):
-            raise _wrong(
-                path, f"gives {field} of budget {name} {value!r}", "a number above 0"
-            )
+def _folder(name: str, start: pathlib.Path) -> pathlib.Path | None:
+    """Where the built-in method of that name lies, or the folder of that path."""
+    if name in built_in():
+        return BUILT_IN / name
+    folder = (start / name).resolve()
+    # Not is_file(): a name too long for the disk is none, too.
+    return folder if os.path.isfile(folder / definition.FILE) else None
 
 
-def _wrong(path: pathlib.Path, problem: str, expected: str) -> errors.MedMNISTError:
-    return errors.MedMNISTError(
-        f"{path} {problem}. Expected {expected}. The README shows a method's folder."
-    )
+def _recipe(method: Method) -> dict:
+    if method.recipe is None:
+        return {}
+    from medmnist_tfds.train import recipe as recipes  # here: it imports Keras
 
-
-def override(methods: list[Method], changes: list[str]) -> list[Method]:
-    """The methods with `method.field=value` applied to settings and budgets.
-
-    Raises:
-      MedMNISTError: a method that does not take part, a field that it does not have,
-        or a value of another type.
-    """
-    by_name = {method.name: method for method in methods}
-    for change in changes:
-        match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", change)
-        if match is None or match[1] not in by_name:
-            raise errors.MedMNISTError(
-                f"--set {change!r} names no method that takes part. Expected "
-                f"METHOD.FIELD=VALUE, with one of {', '.join(by_name)}."
-            )
-        name, field, text = match.groups()
-        by_name[name] = _changed(by_name[name], field, text)
-    return list(by_name.values())
-
-
-def _changed(method: Method, field: str, text: str) -> Method:
-    known = {"limit_hours": 1.0} | dict(method.settings)
-    for entries in method.budgets.values():
-        for entry in entries:
-            known |= {k: v for k, v in entry.items() if k not in _ENTRY_KEYS}
-    if field not in known:
-        near = difflib.get_close_matches(field, known, n=1, cutoff=0)
-        raise errors.MedMNISTError(
-            f"{method.name} has no field {field!r}. Expected one of "
-            f"{', '.join(known)}. Did you mean {near[0]!r}?"
+    if method.recipe not in recipes.RECIPES:
+        raise definition.wrong(
+            method.folder / definition.FILE,
+            f"has the recipe {method.recipe!r}",
+            f"one of {', '.join(recipes.RECIPES)}",
         )
-    kind = type(known[field])
-    if kind not in (str, int, float, bool):
-        raise errors.MedMNISTError(
-            f"{method.name}.{field} is a {kind.__name__}, which --set cannot give. "
-            "Expected text, a number, true or false. Change method.toml instead."
-        )
-    try:
-        value = {"true": True, "false": False}[text] if kind is bool else kind(text)
-    except (ValueError, KeyError) as error:
-        raise errors.MedMNISTError(
-            f"{method.name}.{field} is given {text!r}. Expected {kind.__name__}, e.g. "
-            f"{known[field]}."
-        ) from error
-    settings = dict(method.settings)
-    if field in settings:
-        settings[field] = value
-        return dataclasses.replace(method, settings=settings)
-    return dataclasses.replace(method, overrides={**method.overrides, field: value})
+    return dataclasses.asdict(recipes.RECIPES[method.recipe])
+
+
+def _files(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+    paths = (p for p in folder.glob(pattern) if "__pycache__" not in p.parts)
+    return sorted(path for path in paths if path.is_file())
+
+
+def _imports_us(path: pathlib.Path) -> bool:
+    if path.suffix != ".py":
+        return False
+    imports = rb"^\s*(import|from)\s+medmnist_tfds\b"
+    return re.search(imports, path.read_bytes(), re.MULTILINE) is not None
+
+
+def _our_files() -> list[pathlib.Path]:
+    """The rooms below this one, and the modules beside the built-in methods."""
+    rooms = [path for room in map(_room, _ROOMS) for path in _files(room, "**/*")]
+    return rooms + _files(BUILT_IN, "*.py")
+
+
+def _room(name: str) -> pathlib.Path:
+    # find_spec imports the package, but no room of it: that would cost Keras.
+    return pathlib.Path(importlib.util.find_spec(f"medmnist_tfds.{name}").origin).parent

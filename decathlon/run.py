@@ -4,6 +4,7 @@ Whatever happens to a cell, the others go on; what has a result is not run again
 Never trains: methods do, in processes of their own.
 """
 
+import collections
 import contextlib
 import dataclasses
 import os
@@ -14,18 +15,17 @@ import threading
 import time
 from concurrent import futures
 
-import numpy as np
 from rich import console as rich_console
 
-from medmnist_tfds.data import builders, catalog, pipeline
+from medmnist_tfds.data import builders, catalog
 from medmnist_tfds.data.medmnist_phantom import (
     medmnist_phantom_dataset_builder as phantom,
 )
 from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon import (
+    datasets,
     dispatch,
     environment,
-    exchange,
     progress,
     supervisor,
 )
@@ -34,6 +34,7 @@ from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 
 _STOP_SECONDS = 30
+_AHEAD_ON_A_CLUSTER = 16  # cells that wait for a worker there
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,8 @@ def run(
     """
     console = console or rich_console.Console()
     root = pathlib.Path(root)
+    for variant in plan.variants:
+        builders.warn_of(variant)
     with files.lock(root):
         _claim(root, plan)
         (root / "stop").unlink(missing_ok=True)
@@ -87,21 +90,21 @@ class _Run:
 
     def __init__(self, plan: Plan, root: pathlib.Path, show: progress.Progress):
         self.plan, self.root, self.show = plan, root, show
-        self.targets: dict[str, dict[str, np.ndarray]] = {}
-        self.refused: dict[str, Exception] = {}  # by dataset
+        self.datasets = datasets.Datasets(
+            root / "data", data_dir=plan.data_dir, manual_dir=plan.manual_dir
+        )
 
     def run(self, missing: list[cells.Cell]) -> None:
         pending: dict[futures.Future, cells.Cell] = {}
         plan = self.plan
         with dispatch.executor(jobs=plan.jobs, dask=plan.dask) as pool, self.show:
+            waiting = collections.deque(filter(self._can_run, missing))
             try:
-                for cell in missing:
-                    if self._order(cell):
-                        work = str(cell.work.resolve())
-                        pending[pool.submit(dispatch.run_cell, work)] = cell
-                while pending:
-                    done, _ = futures.wait(pending, 0.5, futures.FIRST_COMPLETED)
-                    for future in done:
+                while waiting or pending:
+                    self._submit(pool, waiting, pending)
+                    awaited = [*pending, *self.datasets.unready]
+                    done, _ = futures.wait(awaited, 0.5, futures.FIRST_COMPLETED)
+                    for future in done & pending.keys():
                         self._finish(pending.pop(future), future)
                     self._look(pending.values())
             except BaseException:
@@ -111,39 +114,39 @@ class _Run:
         with contextlib.suppress(OSError):
             (self.root / "work").rmdir()
 
-    def _order(self, cell: cells.Cell) -> bool:
-        """Prepares a cell's data and order; whether it can be started."""
+    def _can_run(self, cell: cells.Cell) -> bool:
         python = environment.interpreter(cell.method)
-        try:
-            if isinstance(python, environment.Missing):
-                raise errors.MedMNISTError(python.reason)
-            data = self._data(cell.variant)
-        except errors.MedMNISTError as error:
-            result = cells.refuse(cell, reason=str(error))
-            self.show.set(cell, "missing", result)
+        if isinstance(python, environment.Missing):
+            self._refuse(cell, python.reason)
             return False
-        plan = self.plan
-        limits = {"hours": plan.limit_hours, "memory_gib": plan.memory_gib}
-        cells.order(cell, data, python, limits)
         return True
 
-    def _data(self, variant: catalog.Variant) -> pathlib.Path:
-        """The dataset's file for methods, written once; its labels stay here."""
-        name, plan = variant.config, self.plan
-        path = self.root / "data" / f"{name}.npz"
-        if name in self.refused:  # not asked for again: a download takes its time
-            raise self.refused[name]
-        if name not in self.targets:
+    def _submit(self, pool, waiting: collections.deque, pending: dict) -> None:
+        """Starts the next cells, while there is room and their data are there."""
+        ahead = self.plan.jobs if self.plan.dask is None else _AHEAD_ON_A_CLUSTER
+        states = self.show.states
+        while waiting:
+            idle = sum(states[c.name] == "waiting" for c in pending.values())
+            labels = self.datasets.labels(waiting[0].variant)
+            if idle >= ahead or not labels.done():
+                return
+            cell = waiting.popleft()
             try:
-                builder = builders.prepared(variant, plan.data_dir, plan.manual_dir)
+                labels.result()
             except errors.MedMNISTError as error:
-                self.refused[name] = error
-                raise
-            splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
-            path.unlink(missing_ok=True)
-            exchange.write_data(path, splits)
-            self.targets[name] = {n: s.labels for n, s in splits.items()}
-        return path
+                self._refuse(cell, str(error))
+                continue
+            self._order(cell)
+            work = str(cell.work.resolve())
+            pending[pool.submit(dispatch.run_cell, work)] = cell
+
+    def _order(self, cell: cells.Cell) -> None:
+        plan, data = self.plan, self.datasets.path(cell.variant)
+        limits = {"hours": plan.limit_hours, "memory_gib": plan.memory_gib}
+        cells.order(cell, data, environment.interpreter(cell.method), limits)
+
+    def _refuse(self, cell: cells.Cell, reason: str) -> None:
+        self.show.set(cell, "missing", cells.refuse(cell, reason=reason))
 
     def _look(self, waiting) -> None:
         for cell in waiting:
@@ -156,8 +159,8 @@ class _Run:
                 f"The Dask scheduler at {self.plan.dask} has gone, or has dropped a "
                 "cell. Expected it to the end. Start the same command again."
             )
-        targets = self.targets[cell.variant.config]
-        result = cells.finish(cell, targets, error=future.exception())
+        labels = self.datasets.labels(cell.variant).result()
+        result = cells.finish(cell, labels, error=future.exception())
         if result["status"] == "failed":
             result["reason"] += f" (log: {results.log(cell.place)})"
         self.show.set(cell, result["status"], result)
@@ -241,13 +244,13 @@ def _claim(root: pathlib.Path, plan: Plan) -> None:
             f"{root} is not empty and holds no Decathlon. Expected an empty folder or "
             "one that is not there yet. Choose another --out."
         )
-    if existing and existing != wanted:
-        differing = [
-            f"{k} {existing.get(k)}" for k in wanted if existing.get(k) != wanted[k]
-        ]
+    differing = [k for k in wanted if existing and existing.get(k) != wanted[k]]
+    if differing:
         raise errors.MedMNISTError(
-            f"{root} holds a Decathlon with {', '.join(differing)}. Expected one with "
-            f"{', '.join(f'{k} {v}' for k, v in wanted.items())}. Choose another --out."
+            f"{root} holds a Decathlon with "
+            f"{', '.join(f'{k} {existing.get(k)}' for k in differing)}. Expected one "
+            f"with {', '.join(f'{k} {v}' for k, v in wanted.items())}. Choose another "
+            "--out."
         )
     files.write_json(root / "decathlon.json", wanted)
     if wanted["phantom"]:

@@ -12,7 +12,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.process import errors, files
 
 NONE = "None_of_the_above"  # Vertex AI's advice for images without any label
@@ -30,7 +30,7 @@ def label_names(dataset: catalog.Dataset) -> list[str]:
 
 
 def export(
-    splits: dict[str, pipeline.Split],
+    source: arrays.Arrays,
     dataset: catalog.Dataset,
     folder: str | os.PathLike,
     *,
@@ -42,8 +42,8 @@ def export(
     AI has it.
 
     Args:
-      splits: by name.
-      dataset: whose.
+      source: the images and labels.
+      dataset: whose they are.
       folder: made if it is not there.
       prefix: where the folder will lie for Google: `gs://bucket/breast`.
 
@@ -57,18 +57,18 @@ def export(
         )
     folder, names = pathlib.Path(folder), label_names(dataset)
     rows = []
-    for split in splits.values():
-        (folder / split.name).mkdir(parents=True, exist_ok=True)
-        for number, (image, label) in enumerate(
-            zip(split.images, split.labels, strict=True)
-        ):
-            path = f"{split.name}/{number:06}.png"
+    is_multilabel = dataset.task is catalog.Task.MULTILABEL
+    for split in catalog.SPLITS:
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        examples = zip(source.images(split), source.labels(split), strict=True)
+        for number, (image, label) in enumerate(examples):
+            path = f"{split}/{number:06}.png"
             image = image if image.shape[-1] == 3 else image[..., 0]
             with files.replacing(folder / path) as temporary:
                 Image.fromarray(image).save(temporary)
-            known = np.flatnonzero(label) if label.ndim else [label]
-            labels = [names[index] for index in known] or [NONE]
-            rows.append([_USES[split.name], f"{prefix.rstrip('/')}/{path}", *labels])
+            numbers = np.flatnonzero(label) if is_multilabel else label
+            labels = [names[index] for index in numbers] or [NONE]
+            rows.append([_USES[split], f"{prefix.rstrip('/')}/{path}", *labels])
     with files.replacing(folder / "import.csv") as temporary:
         with temporary.open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
@@ -90,13 +90,13 @@ def label_order(lines: list[str], dataset: catalog.Dataset) -> list[int]:
         zip(dataset.labels, label_names(dataset), strict=True)
     ):
         known = {*map(_plain, names), str(number), f"class_{number}"}
-        found = [row for row, name in enumerate(rows) if name in known]
-        if len(found) != 1:
+        matching = [row for row, name in enumerate(rows) if name in known]
+        if len(matching) != 1:
             raise errors.MedMNISTError(
-                f"The label file has {len(found)} rows for {names[0]!r}; it has "
+                f"The label file has {len(matching)} rows for {names[0]!r}; it has "
                 f"{', '.join(lines)}. Expected one, named {names[1]}."
             )
-        order.append(found[0])
+        order.append(matching[0])
     return order
 
 

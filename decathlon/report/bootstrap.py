@@ -38,7 +38,7 @@ def resample(
     """
     targets = np.asarray(targets)
     is_right = [_is_right(targets, run, task) for run in scores]
-    columns = [_columns(targets, run, task) for run in scores]
+    columns = [scoring.auc_columns(targets, run, task=task) for run in scores]
     rng, size = np.random.default_rng(seed), len(targets)
     auc, acc = np.empty(resamples), np.empty(resamples)
     for start in range(0, resamples, _BLOCK):
@@ -49,7 +49,7 @@ def resample(
         acc[block] = np.mean([counts @ right / size for right in is_right], axis=0)
         auc[block] = np.mean(
             [
-                np.mean([_weighted_auc(counts, *pair) for pair in run], axis=0)
+                np.mean([_weighted_auc(counts, *column) for column in run], axis=0)
                 for run in columns
             ],
             axis=0,
@@ -59,10 +59,10 @@ def resample(
 
 def interval(samples: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
     """The percentile interval; NaN where no sample has a score."""
-    found = samples[np.isfinite(samples)]
-    if not len(found):
+    finite = samples[np.isfinite(samples)]
+    if not len(finite):
         return (np.nan, np.nan)
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
@@ -84,16 +84,6 @@ def _weighted_auc(
     area = np.sum(up * (below + down / 2), axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return area / (positives * negatives)
-
-
-def _columns(targets, scores, task) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(is positive, score) of each column that `scoring` takes the mean over."""
-    if task is catalog.Task.MULTILABEL:
-        return [(t.astype(bool), s) for t, s in zip(targets.T, scores.T, strict=True)]
-    classes = targets.reshape(len(targets))
-    if task is catalog.Task.BINARY:  # both columns have one area
-        return [(classes == 1, scores[:, -1])]
-    return [(classes == k, column) for k, column in enumerate(scores.T)]
 
 
 def _is_right(targets, scores, task) -> np.ndarray:

@@ -12,7 +12,7 @@ import statistics
 
 import numpy as np
 
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
@@ -55,19 +55,19 @@ class Decathlon:
     def methods(self) -> dict[str, str]:
         """Display name by name: the paper's rows in its order, then the others."""
         order = list(paper_rows())
-        found = {e.method: e.result for e in self.entries}
+        results = {e.method: e.result for e in self.entries}
 
         def rank(name: str) -> tuple:
-            row = found[name]["paper_row"]
+            row = results[name]["paper_row"]
             return (order.index(row) if row in order else len(order), name)
 
-        return {name: found[name]["display_name"] for name in sorted(found, key=rank)}
+        return {m: results[m]["display_name"] for m in sorted(results, key=rank)}
 
     @property
     def datasets(self) -> list[str]:
         """Those that take part, in the paper's order."""
-        found = {entry.dataset for entry in self.entries}
-        return [name for name in catalog.DATASETS if name in found]
+        names = {entry.dataset for entry in self.entries}
+        return [name for name in catalog.DATASETS if name in names]
 
     def done(self, method: str, dataset: str) -> list[Entry]:
         """The finished entries of one cell of the table, by seed."""
@@ -89,7 +89,7 @@ class Decathlon:
     def budgets(self, method: str) -> list[str]:
         """What its cells were given, e.g. `epochs 20, model resnet18`; each once."""
         given = [e.result for e in self.entries if e.method == method]
-        each = [{**one["budget"], **one["settings"]} for one in given]
+        each = [one["settings"] | one["budget"] for one in given]  # as methods read it
         lines = [", ".join(f"{k} {v}" for k, v in one.items()) for one in each]
         return list(dict.fromkeys(lines))
 
@@ -105,8 +105,8 @@ class Decathlon:
         return [getattr(e.scores[split], metric) for e in self.done(method, dataset)]
 
     def mean(self, method: str, dataset: str, metric: str, split="test"):
-        found = self.values(method, dataset, metric, split)
-        return statistics.fmean(found) if found else None
+        values = self.values(method, dataset, metric, split)
+        return statistics.fmean(values) if values else None
 
 
 @functools.cache
@@ -142,8 +142,13 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
         )
 
     @functools.cache
+    def source(tfds_name: str) -> arrays.Arrays:
+        variant = catalog.parse(tfds_name)
+        return arrays.find(variant, data_dir=data_dir, manual_dir=manual_dir)
+
+    @functools.cache
     def targets(tfds_name: str, split: str) -> np.ndarray:
-        return _targets(catalog.parse(tfds_name), split, data_dir, manual_dir)
+        return source(tfds_name).labels(split)
 
     entries = [_entry(place, targets) for place in places]
     return Decathlon(
@@ -163,9 +168,9 @@ def _entry(place: pathlib.Path, targets) -> Entry:
     variant = catalog.parse(result["dataset"])
     scores, predicted = {}, {}
     for split, said in result.get("scores", {}).items():
-        found = _predictions(place, split)
+        y_score = _predictions(place, split).scores
         labels = targets(result["dataset"], split)
-        scores[split] = scoring.score(labels, found.scores, task=variant.dataset.task)
+        scores[split] = scoring.score(labels, y_score, task=variant.dataset.task)
         for metric in _METRICS:
             again = getattr(scores[split], metric)
             if abs(again - said[metric]) > 1e-9:
@@ -176,7 +181,7 @@ def _entry(place: pathlib.Path, targets) -> Entry:
                     "Decathlon again."
                 )
         if split == "test":
-            predicted[split] = found.scores
+            predicted[split] = y_score
     return Entry(
         result=result,
         folder=place,
@@ -187,19 +192,10 @@ def _entry(place: pathlib.Path, targets) -> Entry:
 
 
 def _predictions(place: pathlib.Path, split: str) -> predictions.Predictions:
-    found = list(place.glob(f"*_{split}_[[]AUC[]]*@*.csv"))
-    if len(found) != 1:
+    paths = list(place.glob(f"*_{split}_[[]AUC[]]*@*.csv"))
+    if len(paths) != 1:
         raise errors.MedMNISTError(
-            f"{place} holds {len(found)} prediction files of {split}. Expected one. "
+            f"{place} holds {len(paths)} prediction files of {split}. Expected one. "
             "Delete the folder and run the Decathlon again."
         )
-    return predictions.read(found[0])
-
-
-def _targets(variant: catalog.Variant, split: str, data_dir, manual_dir) -> np.ndarray:
-    if variant.phantom or archive.is_here(variant) or manual_dir is not None:
-        return predictions.split_targets(variant, split, folder=manual_dir)
-    # Only the prepared data may be left, as on a machine that runs reports alone.
-    from medmnist_tfds.data import builders, pipeline
-
-    return pipeline.Split(builders.prepared(variant, data_dir), split).labels
+    return predictions.read(paths[0])

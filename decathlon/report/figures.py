@@ -24,14 +24,14 @@ def save(picture: figure.Figure, path: pathlib.Path) -> None:
         picture.savefig(temporary, dpi=130, format="png")
 
 
-def splits_picture(found: collect.Decathlon) -> figure.Figure:
+def splits_picture(decathlon: collect.Decathlon) -> figure.Figure:
     """Figure 2: every method on the three splits, AUC beside ACC.
 
     Large points are means over datasets, small ones the datasets themselves.
     """
-    methods = found.methods
+    methods = decathlon.methods
     picture = figure.Figure(figsize=(9, 1.9 + 0.5 * len(methods)), layout="constrained")
-    _title(picture, found, "Methods on the three splits")
+    _title(picture, decathlon, "Methods on the three splits")
     for axes, metric in zip(
         picture.subplots(1, 2, sharey=True), ("auc", "acc"), strict=True
     ):
@@ -39,14 +39,16 @@ def splits_picture(found: collect.Decathlon) -> figure.Figure:
             for shift, (split, colour) in zip(
                 (-0.2, 0, 0.2), _COLOURS.items(), strict=True
             ):
-                means = [found.mean(method, d, metric, split) for d in found.datasets]
+                means = [
+                    decathlon.mean(method, d, metric, split) for d in decathlon.datasets
+                ]
                 means = [mean for mean in means if mean is not None]
                 height = [number + shift] * len(means)
                 axes.plot(means, height, ".", color=colour, ms=4, alpha=0.45)
                 if means:
                     mean, style = statistics.fmean(means), {"color": colour, "ms": 8}
                     axes.plot(mean, number + shift, "o", label=split, **style)
-        axes.set_yticks(range(len(methods)), _names(found))
+        axes.set_yticks(range(len(methods)), _names(decathlon))
         axes.set(xlabel=metric.upper(), ylim=(len(methods) - 0.5, -0.5))
         axes.set_xlim(right=1.02)
         axes.grid(axis="x", alpha=0.3)
@@ -62,23 +64,25 @@ def splits_picture(found: collect.Decathlon) -> figure.Figure:
     return picture
 
 
-def confusion_picture(found: collect.Decathlon, method: str) -> figure.Figure:
+def confusion_picture(decathlon: collect.Decathlon, method: str) -> figure.Figure:
     """A confusion matrix per dataset, on test; counts over seeds, shares by row."""
-    datasets = [name for name in found.datasets if found.done(method, name)]
+    datasets = [name for name in decathlon.datasets if decathlon.done(method, name)]
     columns = min(4, len(datasets))
     rows = -(-len(datasets) // columns)
     picture = figure.Figure(figsize=(4 * columns, 4 * rows + 0.6), layout="constrained")
-    _title(picture, found, f"{found.methods[method]}: confusion on the test splits")
+    _title(
+        picture, decathlon, f"{decathlon.methods[method]}: confusion on the test splits"
+    )
     grid = picture.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(datasets) :]:
         axes.axis("off")
     for axes, name in zip(grid, datasets, strict=False):
-        _matrix(axes, found, method, catalog.DATASETS[name])
+        _matrix(axes, decathlon, method, catalog.DATASETS[name])
     return picture
 
 
-def _matrix(axes, found, method: str, dataset: catalog.Dataset) -> None:
-    counts, across = counted(found, method, dataset)
+def _matrix(axes, decathlon, method: str, dataset: catalog.Dataset) -> None:
+    counts, across = counted(decathlon, method, dataset)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
@@ -99,14 +103,14 @@ def _matrix(axes, found, method: str, dataset: catalog.Dataset) -> None:
     axes.set_ylabel("true" if len(across) == len(names) else "label", fontsize=8)
 
 
-def counted(found, method: str, dataset: catalog.Dataset):
+def counted(decathlon, method: str, dataset: catalog.Dataset):
     """Counts of test examples over all seeds, and the names of the columns if special.
 
     (true class, predicted class); or, for the multi-label task, (label, outcome) at the
     threshold 0.5, with the outcomes named.
     """
-    targets, total = found.targets[dataset.name], 0
-    for entry in found.done(method, dataset.name):
+    targets, total = decathlon.targets[dataset.name], 0
+    for entry in decathlon.done(method, dataset.name):
         decided = scoring.decide(entry.predicted["test"], task=dataset.task)
         if dataset.task is catalog.Task.MULTILABEL:
             is_ = targets.astype(bool)
@@ -121,17 +125,19 @@ def counted(found, method: str, dataset: catalog.Dataset):
     return total, None
 
 
-def _names(found: collect.Decathlon) -> list[str]:
+def _names(decathlon: collect.Decathlon) -> list[str]:
     names = []
-    for method, name in found.methods.items():
-        count = sum(bool(found.done(method, dataset)) for dataset in found.datasets)
-        whole = len(found.datasets)
+    for method, name in decathlon.methods.items():
+        count = sum(
+            bool(decathlon.done(method, dataset)) for dataset in decathlon.datasets
+        )
+        whole = len(decathlon.datasets)
         names.append(name if count == whole else f"{name}\n({count} of {whole})")
     return names
 
 
-def _title(picture: figure.Figure, found: collect.Decathlon, text: str) -> None:
-    if found.phantom:
+def _title(picture: figure.Figure, decathlon: collect.Decathlon, text: str) -> None:
+    if decathlon.phantom:
         picture.suptitle(f"{text}\n{tables.BANNER}", color="#b2182b", fontsize=10)
     else:
         picture.suptitle(text)

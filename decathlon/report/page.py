@@ -15,7 +15,7 @@ from medmnist_tfds.process import files
 
 def write(
     path: pathlib.Path,
-    found: collect.Decathlon,
+    decathlon: collect.Decathlon,
     table: summary.Summary,
     *,
     pictures: dict[str, pathlib.Path],
@@ -26,7 +26,7 @@ def write(
 
     Args:
       path: of the HTML file.
-      found: all results.
+      decathlon: all results.
       table: their summary.
       pictures: caption and PNG of each picture, which are put into the page.
       method: the one looked at closely, if any.
@@ -37,21 +37,21 @@ def write(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
     )
     text = environment.get_template("page.html").render(
-        found=found,
+        decathlon=decathlon,
         table=table,
         metrics=summary.METRICS,
-        banner=tables.BANNER if found.phantom else None,
-        note=tables.note(found.phantom),
+        banner=tables.BANNER if decathlon.phantom else None,
+        note=tables.note(decathlon.phantom),
         pictures={
             caption: base64.b64encode(png.read_bytes()).decode()
             for caption, png in pictures.items()
         },
-        method=found.methods.get(method),
-        per_class=per_class(found, method) if method else {},
+        method=decathlon.methods.get(method),
+        per_class=per_class(decathlon, method) if method else {},
         cautions={
             catalog.DATASETS[name].paper_name: catalog.DATASETS[name].caution
-            for name in found.datasets
-            if catalog.DATASETS[name].caution and not found.phantom
+            for name in decathlon.datasets
+            if catalog.DATASETS[name].caution and not decathlon.phantom
         },
         undone=undone,
     )
@@ -59,11 +59,11 @@ def write(
         temporary.write_text(text, encoding="utf-8")
 
 
-def per_class(found: collect.Decathlon, method: str) -> dict[str, list]:
+def per_class(decathlon: collect.Decathlon, method: str) -> dict[str, list]:
     """(label, test AUC) by the paper's name of a dataset; mean over seeds."""
     result = {}
-    for name in found.datasets:
-        entries = found.done(method, name)
+    for name in decathlon.datasets:
+        entries = decathlon.done(method, name)
         if entries:
             each = [entry.scores["test"].auc_per_class for entry in entries]
             means = [sum(aucs) / len(aucs) for aucs in zip(*each, strict=True)]

@@ -57,12 +57,15 @@ class Summary:
         return f"Average of {whole}" if count == whole else f"Average of these {count}"
 
 
-def summarize(found: collect.Decathlon, *, resamples=bootstrap.RESAMPLES) -> Summary:
+def summarize(
+    decathlon: collect.Decathlon, *, resamples=bootstrap.RESAMPLES
+) -> Summary:
     """The table of a Decathlon, best values marked."""
     rows = [
-        _row(found, method, name, resamples) for method, name in found.methods.items()
+        _row(decathlon, method, name, resamples)
+        for method, name in decathlon.methods.items()
     ]
-    columns = (*found.datasets, AVERAGE)
+    columns = (*decathlon.datasets, AVERAGE)
     for column in columns:
         for metric in METRICS:
             key = (column, metric)
@@ -74,28 +77,28 @@ def summarize(found: collect.Decathlon, *, resamples=bootstrap.RESAMPLES) -> Sum
     return Summary(columns=columns, rows=tuple(rows))
 
 
-def _row(found, method: str, display_name: str, resamples: int) -> Row:
+def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
     values, draws = {}, {}
-    for dataset in found.datasets:
-        entries = found.done(method, dataset)
+    for dataset in decathlon.datasets:
+        entries = decathlon.done(method, dataset)
         if not entries:
             continue
         draws[dataset] = bootstrap.resample(
-            found.targets[dataset],
+            decathlon.targets[dataset],
             [entry.predicted["test"] for entry in entries],
             task=catalog.DATASETS[dataset].task,
             resamples=resamples,
         )
         for metric in METRICS:
             values[dataset, metric] = _value(
-                found.values(method, dataset, metric),
+                decathlon.values(method, dataset, metric),
                 draws[dataset][metric],
-                found.paper(method, dataset, metric),
+                decathlon.paper(method, dataset, metric),
             )
-    lacking = tuple(d for d in found.datasets if found.lacks(method, d))
+    lacking = tuple(d for d in decathlon.datasets if decathlon.lacks(method, d))
     if not lacking:
         for metric in METRICS:
-            values[AVERAGE, metric] = _average(found, method, metric, draws)
+            values[AVERAGE, metric] = _average(decathlon, method, metric, draws)
     return Row(method=method, display_name=display_name, values=values, lacking=lacking)
 
 
@@ -111,11 +114,13 @@ def _value(scores: list[float], draws: np.ndarray, paper: float | None) -> Value
     )
 
 
-def _average(found, method: str, metric: str, draws: dict) -> Value:
+def _average(decathlon, method: str, metric: str, draws: dict) -> Value:
     """Mean over datasets; its spread is that of the seeds' own averages."""
-    per_dataset = [found.values(method, name, metric) for name in found.datasets]
-    papers = [found.paper(method, name, metric) for name in found.datasets]
+    per_dataset = [
+        decathlon.values(method, name, metric) for name in decathlon.datasets
+    ]
+    papers = [decathlon.paper(method, name, metric) for name in decathlon.datasets]
     scores = [statistics.fmean(values) for values in zip(*per_dataset, strict=True)]
-    means = np.mean([draws[name][metric] for name in found.datasets], axis=0)
+    means = np.mean([draws[name][metric] for name in decathlon.datasets], axis=0)
     paper = None if None in papers else statistics.fmean(papers)
     return _value(scores, means, paper)

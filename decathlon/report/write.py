@@ -31,40 +31,44 @@ def write(
     Raises:
       MedMNISTError: as `collect.collect` says, or no such method.
     """
-    found = collect.collect(root, data_dir=data_dir, manual_dir=manual_dir)
+    decathlon = collect.collect(root, data_dir=data_dir, manual_dir=manual_dir)
     out = out or root / "report"
     out.mkdir(parents=True, exist_ok=True)
-    table = summary.summarize(found)
-    method = _chosen(found, table, method)
-    undone = [line(entry) for entry in found.undone()]
+    table = summary.summarize(decathlon)
+    method = _chosen(decathlon, table, method)
+    undone = [line(entry) for entry in decathlon.undone()]
     budgets = [
         f"{title}: {line}"
-        for name, title in found.methods.items()
-        for line in found.budgets(name)
+        for name, title in decathlon.methods.items()
+        for line in decathlon.budgets(name)
         if line
     ]
-    text = tables.markdown(table, phantom=found.phantom, budgets=budgets, undone=undone)
+    text = tables.markdown(
+        table, phantom=decathlon.phantom, budgets=budgets, undone=undone
+    )
     _text(out / "table2.md", text)
-    _text(out / "table2.csv", tables.comma_separated(table, phantom=found.phantom))
-    _text(out / "table2.tex", tables.latex(table, phantom=found.phantom))
-    figures.save(figures.splits_picture(found), out / "figure2.png")
+    _text(out / "table2.csv", tables.comma_separated(table, phantom=decathlon.phantom))
+    _text(out / "table2.tex", tables.latex(table, phantom=decathlon.phantom))
+    figures.save(figures.splits_picture(decathlon), out / "figure2.png")
     pictures = {"Methods on training, validation and test split": out / "figure2.png"}
     if method is not None:
-        figures.save(figures.confusion_picture(found, method), out / "confusion.png")
-        _per_class(found, method, out / "per_class.csv")
-        pictures[f"{found.methods[method]}: confusion"] = out / "confusion.png"
+        figures.save(
+            figures.confusion_picture(decathlon, method), out / "confusion.png"
+        )
+        _per_class(decathlon, method, out / "per_class.csv")
+        pictures[f"{decathlon.methods[method]}: confusion"] = out / "confusion.png"
     page.write(
         out / "index.html",
-        found,
+        decathlon,
         table,
         pictures=pictures,
         method=method,
         undone=undone,
     )
-    return out, found, table
+    return out, decathlon, table
 
 
-def _chosen(found, table: summary.Summary, method: str | None) -> str | None:
+def _chosen(decathlon, table: summary.Summary, method: str | None) -> str | None:
     """The method asked for, or the best; None if none has a score."""
     scored = [row for row in table.rows if row.values]
     if method is None:
@@ -78,7 +82,7 @@ def _chosen(found, table: summary.Summary, method: str | None) -> str | None:
     if method not in {row.method for row in scored}:
         names = ", ".join(row.method for row in scored) or "there is none"
         raise errors.MedMNISTError(
-            f"The Decathlon in {found.root} has no finished method {method!r}. "
+            f"The Decathlon in {decathlon.root} has no finished method {method!r}. "
             f"Expected one of those that have scores: {names}."
         )
     return method
@@ -92,11 +96,11 @@ def line(entry: collect.Entry) -> str:
     return f"{entry.folder.name}: {status}, {reason}{where}"
 
 
-def _per_class(found, method: str, path: pathlib.Path) -> None:
+def _per_class(decathlon, method: str, path: pathlib.Path) -> None:
     with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["method", "dataset", "label", "test_auc"])
-        for dataset, labels in page.per_class(found, method).items():
+        for dataset, labels in page.per_class(decathlon, method).items():
             writer.writerows([method, dataset, *pair] for pair in labels)
 
 

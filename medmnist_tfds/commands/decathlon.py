@@ -3,109 +3,105 @@
 Never imports TensorFlow before a command needs it.
 """
 
+import dataclasses
+import math
 import pathlib
+import re
 import shlex
 from typing import Annotated
 
 import typer
 
 from medmnist_tfds.commands import options
-from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon import environment
+from medmnist_tfds.data import arrays, builders, catalog
+from medmnist_tfds.decathlon import changes, definition, environment
 from medmnist_tfds.decathlon import method as methods
-from medmnist_tfds.process import errors, quiet, terminal
+from medmnist_tfds.process import errors, files, quiet, terminal
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The MedMNIST Classification Decathlon: any method, ten datasets, one table.",
 )
 
+_LARGEST_SEED = 2**32 - 1  # NumPy's and Keras'
+
+Chosen = Annotated[
+    str | None, typer.Option("--methods", help="constant,resnet18_28 [default: all]")
+]
+Own = Annotated[
+    list[str] | None,
+    typer.Option("--method", help="One more method: a name, or its folder."),
+]
+Datasets = Annotated[str, typer.Option(help="breast,retina [default: all ten]")]
+Seeds = Annotated[str, typer.Option(help="0,1,2")]
+Budget = Annotated[str, typer.Option(help="paper or smoke.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="METHOD.FIELD=VALUE: resnet18_28.epochs=20"),
+]
+Jobs = Annotated[int, typer.Option(min=1, help="Cells at a time.")]
+TimeLimit = Annotated[
+    float | None, typer.Option(help="Hours per cell [default: the budget's]")
+]
+MemoryLimit = Annotated[
+    float | None, typer.Option(help="GiB per cell [default: the method's]")
+]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Run failed cells again.")
+]
+Dask = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler, instead of --jobs.")
+]
+Release = Annotated[str, typer.Option(help="1.0.0, the paper's, or 3.0.0.")]
+Out = Annotated[
+    pathlib.Path | None,
+    typer.Option(
+        help="The Decathlon's folder [default: runs/decathlon, or "
+        "runs/decathlon-phantom]"
+    ),
+]
+
 
 @app.command()
 def run(
-    chosen: Annotated[
-        str | None,
-        typer.Option("--methods", help="constant,resnet18_28 [default: all]"),
-    ] = None,
-    own: Annotated[
-        list[str] | None,
-        typer.Option("--method", help="One more method: a name, or its folder."),
-    ] = None,
-    datasets: Annotated[
-        str, typer.Option(help="breast,retina [default: all ten]")
-    ] = "all",
-    seeds: Annotated[str, typer.Option(help="0,1,2")] = "0",
-    budget: Annotated[str, typer.Option(help="paper or smoke.")] = "paper",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="METHOD.FIELD=VALUE: resnet18_28.epochs=20"),
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 1,
-    time_limit: Annotated[
-        float | None, typer.Option(help="Hours per cell [default: the budget's]")
-    ] = None,
-    memory_limit: Annotated[
-        float | None, typer.Option(help="GiB per cell [default: the method's]")
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Run failed cells again.")
-    ] = False,
-    dask: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, instead of --jobs.")
-    ] = None,
-    release: Annotated[
-        str, typer.Option(help="1.0.0, the paper's, or 3.0.0.")
-    ] = catalog.DEFAULT_VERSION,
+    chosen: Chosen = None,
+    own: Own = None,
+    datasets: Datasets = "all",
+    seeds: Seeds = "0",
+    budget: Budget = "paper",
+    settings: Changes = None,
+    jobs: Jobs = 1,
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
+    retry_failed: RetryFailed = False,
+    dask: Dask = None,
+    release: Release = catalog.DEFAULT_VERSION,
     phantom: options.Phantom = False,
-    out: Annotated[
-        pathlib.Path | None,
-        typer.Option(
-            help="The Decathlon's folder [default: runs/decathlon, or "
-            "runs/decathlon-phantom]"
-        ),
-    ] = None,
+    out: Out = None,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Runs every method on every dataset with every seed: what is missing of it."""
-    names = _list("--methods", chosen) if chosen is not None else []
-    names = [*names, *(own or ())] or methods.built_in()
-    if budget not in methods.BUDGETS:
-        raise errors.MedMNISTError(
-            f"There is no budget {budget!r}. Expected {' or '.join(methods.BUDGETS)}."
-        )
-    found = [methods.find(name) for name in dict.fromkeys(names)]
-    _check_names(found)
-    wanted = list(catalog.DATASETS)
-    wanted = wanted if datasets == "all" else _list("--datasets", datasets)
-    variants = tuple(
-        catalog.variant(name, version=release, phantom=phantom)
-        for name in dict.fromkeys(wanted)
-    )
-    out = out or pathlib.Path("runs", f"decathlon{'-phantom' if phantom else ''}")
-    numbers = _seeds(seeds)
-    for option, limit in (
-        ("--time-limit", time_limit),
-        ("--memory-limit", memory_limit),
-    ):
-        if limit is not None and not limit > 0:
-            raise errors.MedMNISTError(f"{option} is {limit}. Expected more than 0.")
-    quiet.tensorflow_search()
     from medmnist_tfds.decathlon import run as decathlon
 
     plan = decathlon.Plan(
-        methods=tuple(methods.override(found, changes or [])),
-        variants=variants,
-        seeds=numbers,
-        budget=budget,
+        methods=_methods(chosen, own),
+        variants=_variants(datasets, release, phantom),
+        seeds=_seeds(seeds),
+        budget=_budget(budget),
         jobs=jobs,
         retry_failed=retry_failed,
-        limit_hours=time_limit,
-        memory_gib=memory_limit,
+        limit_hours=_limit("--time-limit", time_limit),
+        memory_gib=_limit("--memory-limit", memory_limit),
         dask=dask,
         data_dir=data_dir,
         manual_dir=manual_dir,
     )
+    if not phantom or any(method.recipe for method in plan.methods):
+        quiet.tensorflow_search()  # prepared data and recipes are read with it
+    changed = changes.apply(plan.methods, settings or [], budget=budget)
+    plan = dataclasses.replace(plan, methods=tuple(changed))
+    out = out or pathlib.Path("runs", f"decathlon{'-phantom' if phantom else ''}")
     try:
         states = decathlon.run(plan, out, console=terminal.CONSOLE)
     except KeyboardInterrupt:
@@ -132,14 +128,15 @@ def report(
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Scores all predictions again; writes tables, pictures and a page."""
-    quiet.tensorflow_search()
+    if not files.read_json(folder / "decathlon.json").get("phantom"):
+        quiet.tensorflow_search()  # prepared data are read with it
     from medmnist_tfds.decathlon.report import tables, write
 
-    where, found, table = write.write(
+    where, results, table = write.write(
         folder, out=out, method=method, data_dir=data_dir, manual_dir=manual_dir
     )
-    terminal.CONSOLE.print(tables.terminal(table, phantom=found.phantom))
-    for entry in found.undone():
+    terminal.CONSOLE.print(tables.terminal(table, phantom=results.phantom))
+    for entry in results.undone():
         terminal.say(write.line(entry))
     terminal.say(f"Wrote {where}: look at {where / 'index.html'}")
 
@@ -149,11 +146,9 @@ def list_methods() -> None:
     """The methods that come with the package, and whether they are set up."""
     for name in methods.built_in():
         method = methods.find(name)
-        found = environment.interpreter(method)
-        is_missing = isinstance(found, environment.Missing)
-        terminal.say(
-            f"{name:14} {method.display_name:22} {found.reason if is_missing else ''}"
-        )
+        python = environment.interpreter(method)
+        reason = python.reason if isinstance(python, environment.Missing) else ""
+        terminal.say(f"{name:14} {method.display_name:22} {reason}")
 
 
 @app.command()
@@ -186,14 +181,14 @@ def export_images(
 ) -> None:
     """Writes PNG files and the CSV that Google's image import (Vertex AI) expects."""
     variant = catalog.parse(name, phantom=phantom)
-    quiet.tensorflow_search()
-    from medmnist_tfds.data import builders, pipeline
+    if not variant.phantom:
+        quiet.tensorflow_search()  # prepared data are read with it
     from medmnist_tfds.decathlon.methods import google_images
 
     bucket = bucket or f"gs://your-bucket/{variant.flag}"
-    builder = builders.prepared(variant, data_dir, manual_dir)
+    builders.warn_of(variant)
     path = google_images.export(
-        {split: pipeline.Split(builder, split) for split in catalog.SPLITS},
+        arrays.find(variant, data_dir=data_dir, manual_dir=manual_dir),
         variant.dataset,
         out or pathlib.Path(f"images_{variant.flag}"),
         prefix=bucket,
@@ -203,15 +198,50 @@ def export_images(
     )
 
 
-def _check_names(found: list[methods.Method]) -> None:
-    """Two methods of one name would share their cells."""
-    places = {method.name: method.folder for method in found}
-    for method in found:
-        if places[method.name] != method.folder:
+def _methods(chosen: str | None, own: list[str] | None) -> tuple[methods.Method, ...]:
+    names = _list("--methods", chosen) if chosen is not None else []
+    names = [*names, *(own or ())] or methods.built_in()
+    folders = {}
+    for method in map(methods.find, names):
+        first = folders.setdefault(method.name, method)
+        if first.folder != method.folder:  # they would share their cells
             raise errors.MedMNISTError(
-                f"Two methods are named {method.name}: {method.folder} and "
-                f"{places[method.name]}. Expected folders of different names."
+                f"Two methods are named {method.name}: {first.folder} and "
+                f"{method.folder}. Expected folders of different names."
             )
+    return tuple(folders.values())
+
+
+def _variants(text: str, release: str, phantom: bool) -> tuple[catalog.Variant, ...]:
+    names = catalog.DATASETS if text == "all" else _list("--datasets", text)
+    return tuple(
+        catalog.variant(name, version=release, phantom=phantom)
+        for name in dict.fromkeys(names)
+    )
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = _list("--seeds", text)
+    are_short = all(re.fullmatch("[0-9]{1,10}", part) for part in parts)
+    if not are_short or max(map(int, parts)) > _LARGEST_SEED:
+        raise errors.MedMNISTError(
+            f"--seeds is {text!r}. Expected whole numbers from 0 to {_LARGEST_SEED}, "
+            "with commas: 0,1,2."
+        )
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+def _budget(name: str) -> str:
+    if name not in definition.BUDGETS:
+        expected = " or ".join(definition.BUDGETS)
+        raise errors.MedMNISTError(f"There is no budget {name!r}. Expected {expected}.")
+    return name
+
+
+def _limit(option: str, limit: float | None) -> float | None:
+    if limit is not None and not 0 < limit < math.inf:
+        raise errors.MedMNISTError(f"{option} is {limit}. Expected a number above 0.")
+    return limit
 
 
 def _list(option: str, text: str) -> list[str]:
@@ -221,12 +251,3 @@ def _list(option: str, text: str) -> list[str]:
             f"{option} is {text!r}. Expected at least one name. Leave it out for all."
         )
     return parts
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    parts = _list("--seeds", text)
-    if not all(part.isdecimal() for part in parts):
-        raise errors.MedMNISTError(
-            f"--seeds is {text!r}. Expected whole numbers with commas: 0,1,2."
-        )
-    return tuple(dict.fromkeys(int(part) for part in parts))

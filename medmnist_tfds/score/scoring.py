@@ -44,21 +44,30 @@ def score(
       MedMNISTError: what are no numbers, shapes that do not fit, a label out of range,
         a class with no example, a score that is NaN or infinite, an unknown task.
     """
-    task, y_score = _task(task), _scores(y_score)
-    y_true = _labels(y_true)
+    task = _task(task)
+    aucs = _aucs(auc_columns(y_true, y_score, task=task))
+    decided = decide(np.asarray(y_score), task=task)
+    acc = np.mean(decided == np.asarray(y_true).reshape(decided.shape))
+    return Scores(auc=float(np.mean(aucs)), acc=float(acc), auc_per_class=aucs)
+
+
+def auc_columns(
+    y_true: np.ndarray, y_score: np.ndarray, *, task: catalog.Task
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(is positive, score) of each class or label that AUC is the mean over.
+
+    bool and float64 (examples,); arguments and errors are those of `score`.
+    """
+    y_true, y_score = _labels(y_true), _scores(y_score)
     if task is catalog.Task.MULTILABEL:
         targets = _multilabel_targets(y_true, y_score)
-        aucs = _aucs(targets, y_score)
-    elif task is catalog.Task.BINARY:
+        return list(zip(targets.T, y_score.T, strict=True))
+    if task is catalog.Task.BINARY:
         positive = _positive_column(y_score)
-        targets = _classes(y_true, positive, num_classes=2)
-        columns = np.stack([-positive, positive], axis=1)
-        aucs = _aucs(targets[:, None] == np.arange(2), columns)
-    else:
-        targets = _classes(y_true, y_score, num_classes=_columns(y_score))
-        aucs = _aucs(targets[:, None] == np.arange(y_score.shape[1]), y_score)
-    acc = np.mean(decide(y_score, task=task) == targets)
-    return Scores(auc=float(np.mean(aucs)), acc=float(acc), auc_per_class=aucs)
+        classes = _classes(y_true, positive, num_classes=2)
+        return [(classes == 0, -positive), (classes == 1, positive)]
+    classes = _classes(y_true, y_score, num_classes=_columns(y_score))
+    return [(classes == k, column) for k, column in enumerate(y_score.T)]
 
 
 def decide(y_score: np.ndarray, *, task: catalog.Task) -> np.ndarray:
@@ -171,20 +180,16 @@ def _positive_column(y_score: np.ndarray) -> np.ndarray:
     return y_score[:, -1]
 
 
-def _aucs(targets: np.ndarray, y_score: np.ndarray) -> tuple[float, ...]:
-    """Exact area per column; both arguments are (examples, columns)."""
-    positives = targets.sum(axis=0)
-    empty = np.flatnonzero((positives == 0) | (positives == len(targets)))
-    if empty.size:
-        raise errors.MedMNISTError(
-            f"Class {empty[0]} has {positives[empty[0]]} of {len(targets)} examples, "
-            "so its AUC is not defined. Expected examples with and without each class. "
-            "Score the whole split, not a part of it."
-        )
-    return tuple(
-        _auc(column, scores)
-        for column, scores in zip(targets.T, y_score.T, strict=True)
-    )
+def _aucs(columns: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, ...]:
+    for number, (is_positive, _) in enumerate(columns):
+        positives, examples = int(is_positive.sum()), len(is_positive)
+        if positives in (0, examples):
+            raise errors.MedMNISTError(
+                f"Class {number} has {positives} of {examples} examples, "
+                "so its AUC is not defined. Expected examples with and without each "
+                "class. Score the whole split, not a part of it."
+            )
+    return tuple(_auc(is_positive, scores) for is_positive, scores in columns)
 
 
 def _auc(is_positive: np.ndarray, scores: np.ndarray) -> float:

@@ -1,10 +1,26 @@
 """A method's definition: what the built-in ones say, and what is refused."""
 
+import dataclasses
+import pathlib
+
 import pytest
 
+from medmnist_tfds import train
+from medmnist_tfds.decathlon import changes, definition
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon.report import collect
 from medmnist_tfds.process import errors
+
+RESNETS = ("resnet18_28", "resnet18_224", "resnet50_28", "resnet50_224")
+
+
+def define(folder: pathlib.Path, text: str = "", program: str | None = None) -> str:
+    """A method's folder with that definition, and with that program if any."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "method.toml").write_text(text)
+    if program is not None:
+        (folder / "run.py").write_text(program)
+    return str(folder)
 
 
 def test_every_row_of_table_2_has_a_method():
@@ -15,8 +31,8 @@ def test_every_row_of_table_2_has_a_method():
 @pytest.mark.parametrize("name", methods.built_in())
 def test_a_built_in_method_has_a_program_and_both_budgets(name):
     method = methods.find(name)
-    assert (method.folder / "run.py").is_file()
-    assert set(method.budgets) == set(methods.BUDGETS)
+    assert (method.program_folder / "run.py").is_file()
+    assert set(method.budgets) == set(definition.BUDGETS)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +44,15 @@ def test_autosklearn_has_the_papers_hours_by_scale(images, hours):
     assert budget.limit_hours > hours
 
 
-def test_the_resnets_have_the_papers_recipe():
-    method = methods.find("resnet50_224")
-    assert method.settings["model"] == "resnet50"
-    assert method.settings["resolution"] == 224
-    amounts = method.budget("paper", images=780).amounts
-    assert amounts == {"epochs": 100, "learning_rate": 1e-3}
+@pytest.mark.parametrize("name", RESNETS)
+def test_the_resnets_have_the_papers_recipe(name):
+    method = methods.find(name)
+    model, resolution = name.split("_")
+    recipe = dataclasses.replace(train.PAPER, model=model, resolution=int(resolution))
+    assert method.settings == {**dataclasses.asdict(recipe), "strategy": "auto"}
+    assert method.budget("paper", images=780).amounts == {}
+    assert method.display_name == f"ResNet-{model[-2:]} ({resolution})"
+    assert method.budgets == methods.find("resnet18_28").budgets
 
 
 def test_autokeras_has_the_papers_trials():
@@ -42,10 +61,7 @@ def test_autokeras_has_the_papers_trials():
 
 
 def test_a_users_method_needs_a_name_only(tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "method.toml").write_text("")
-    method = methods.find(str(folder))
+    method = methods.find(define(tmp_path / "mine"))
     assert (method.name, method.display_name) == ("mine", "mine")
     assert not method.has_environment
     assert method.budget("paper", images=1).limit_hours > 0
@@ -56,6 +72,8 @@ def test_a_users_method_needs_a_name_only(tmp_path):
     [
         ("display_nme = 'x'", "unknown field 'display_nme'.*'display_name'"),
         ("display_name = 3", "display_name the value 3"),
+        ("extends = 'mine_too'", "extends 'mine_too', which is no method"),
+        ("extends = '.'", "extends '.', which extends it"),
         ("a = [", "cannot be read"),
         ("python = 'three'", "asks for Python 'three'"),
         ("[[budgets.big]]", "has a budget 'big'.*paper or smoke"),
@@ -68,12 +86,10 @@ def test_a_users_method_needs_a_name_only(tmp_path):
     ],
 )
 def test_a_wrong_definition_is_refused_with_its_place(tmp_path, text, message):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "method.toml").write_text(text)
-    with pytest.raises(errors.MedMNISTError, match=message) as found:
-        methods.find(str(folder))
-    assert str(folder) in str(found.value)
+    folder = define(tmp_path / "mine", text)
+    with pytest.raises(errors.MedMNISTError, match=message) as refusal:
+        methods.find(folder)
+    assert folder in str(refusal.value)
 
 
 def test_an_unknown_method_is_refused_with_the_nearest_name():
@@ -81,29 +97,77 @@ def test_an_unknown_method_is_refused_with_the_nearest_name():
         methods.find("resnet18_29")
 
 
-def test_settings_and_budgets_are_changed_by_field():
-    found = [methods.find("resnet18_28"), methods.find("constant")]
-    changes = ["resnet18_28.epochs=20", "resnet18_28.precision=mixed_bfloat16"]
-    changed, other = methods.override(found, changes)
-    assert changed.budget("paper", images=1).amounts["epochs"] == 20
-    assert changed.budget("smoke", images=1).amounts["epochs"] == 20
-    assert changed.settings["precision"] == "mixed_bfloat16"
-    assert found[0].settings["precision"] == "float32"
-    assert other == found[1]
+def test_a_method_says_only_what_differs_from_the_one_it_extends(tmp_path):
+    text = "memory_gib = 2\nrequirements = ['x']\n[settings]\nwidth = 1\ndepth = 2\n"
+    text += "[[budgets.paper]]\nsteps = 9\nlimit_hours = 7\n"
+    base = define(tmp_path / "base", f"paper_row = 'AutoKeras'\n{text}", "one")
+    text = "extends = '../base'\n[settings]\ndepth = 3\n[[budgets.smoke]]\nsteps = 1\n"
+    method = methods.find(define(tmp_path / "mine", text))
+    assert method.settings == {"width": 1, "depth": 3}
+    assert method.budget("paper", images=1).amounts == {"steps": 9}
+    assert method.budget("paper", images=1).limit_hours == 7
+    assert method.budget("smoke", images=1).amounts == {"steps": 1}
+    assert (method.memory_gib, method.requirements) == (2, ("x",))
+    assert (method.name, method.display_name, method.paper_row) == (
+        "mine",
+        "mine",
+        None,
+    )
+    assert method.program_folder == pathlib.Path(base)
+
+
+def test_the_nearest_program_is_the_method_s(tmp_path):
+    define(tmp_path / "a", "command = ['sh', '{folder}/a.sh']")
+    define(tmp_path / "b", "extends = '../a'")
+    own = methods.find(define(tmp_path / "c", "extends = '../b'", "a program"))
+    base = methods.find(define(tmp_path / "d", "extends = '../b'"))
+    assert own.program_folder == tmp_path / "c"
+    assert own.command == ("{python}", "{folder}/run.py")
+    assert base.program_folder == tmp_path / "a"
+    assert base.command == ("sh", "{folder}/a.sh")
+
+
+def test_methods_that_extend_each_other_are_refused(tmp_path):
+    define(tmp_path / "a", "extends = '../b'")
+    with pytest.raises(errors.MedMNISTError, match="extends '../b', which extends it"):
+        methods.find(define(tmp_path / "b", "extends = '../a'"))
+
+
+def test_an_unknown_recipe_is_refused_with_its_place(tmp_path):
+    folder = define(tmp_path / "mine", "recipe = 'secret'")
+    with pytest.raises(errors.MedMNISTError, match="recipe 'secret'.*one of paper"):
+        _ = methods.find(folder).settings
+
+
+@pytest.mark.parametrize("budget", definition.BUDGETS)
+def test_a_changed_field_counts_in_settings_and_budget(budget):
+    chosen = [methods.find("resnet18_28"), methods.find("constant")]
+    texts = ["epochs=20", "patience=10", "deterministic=true", "limit_hours=3"]
+    wanted = [f"resnet18_28.{text}" for text in texts]
+    changed, other = changes.apply(chosen, wanted, budget=budget)
+    amounts = changed.budget(budget, images=1).amounts
+    settings = changed.settings | amounts  # as the program reads them
+    assert (settings["epochs"], settings["patience"]) == (20, 10)
+    assert settings["deterministic"] is True
+    assert changed.budget(budget, images=1).limit_hours == 3
+    assert chosen[0].settings["patience"] == 0
+    assert other == chosen[1]
+
+
+def test_a_field_of_the_other_budget_cannot_be_set(tmp_path):
+    folder = define(tmp_path / "mine", "[[budgets.smoke]]\ntrials = 1\n")
+    chosen = [methods.find(folder)]
+    message = "'trials' in its budget smoke only.*--budget smoke"
+    with pytest.raises(errors.MedMNISTError, match=message):
+        changes.apply(chosen, ["mine.trials=2"], budget="paper")
+    (changed,) = changes.apply(chosen, ["mine.trials=2"], budget="smoke")
+    assert changed.budget("smoke", images=1).amounts == {"trials": 2}
 
 
 def test_a_list_cannot_be_set_on_the_command_line(tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "method.toml").write_text("[settings]\nlayers = [1, 2]\n")
+    folder = define(tmp_path / "mine", "[settings]\nlayers = [1, 2]\n")
     with pytest.raises(errors.MedMNISTError, match="is a list.*Change method.toml"):
-        methods.override([methods.find(str(folder))], ["mine.layers=[3,4]"])
-
-
-def test_the_resnets_have_one_smoke_budget():
-    names = ("resnet18_28", "resnet18_224", "resnet50_28", "resnet50_224")
-    found = [methods.find(name) for name in names]
-    assert len({str(method.budgets) for method in found}) == 1
+        changes.apply([methods.find(folder)], ["mine.layers=[3,4]"], budget="paper")
 
 
 @pytest.mark.parametrize(
@@ -111,10 +175,13 @@ def test_the_resnets_have_one_smoke_budget():
     [
         ("resnet18_28.epoch=20", "Did you mean 'epochs'"),
         ("resnet18_28.epochs=many", "given 'many'. Expected int"),
+        ("resnet18_28.learning_rate=nan", "given 'nan'. Expected float"),
+        ("resnet18_28.limit_hours=-1", "given '-1'. Expected float"),
+        ("resnet18_28.deterministic=1", "given '1'. Expected bool"),
         ("autokeras.trials=2", "names no method that takes part"),
         ("epochs=20", "METHOD.FIELD=VALUE"),
     ],
 )
 def test_a_wrong_change_is_refused(change, message):
     with pytest.raises(errors.MedMNISTError, match=message):
-        methods.override([methods.find("resnet18_28")], [change])
+        changes.apply([methods.find("resnet18_28")], [change], budget="paper")

@@ -5,7 +5,6 @@ import io
 import json
 import pathlib
 import re
-import subprocess
 import sys
 import time
 from concurrent import futures
@@ -15,10 +14,9 @@ import pytest
 import small_methods
 from rich import console as rich_console
 
-from medmnist_tfds.data import builders, catalog, pipeline
+from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.decathlon import cell as cells
-from medmnist_tfds.decathlon import dispatch, exchange, progress
-from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.decathlon import changes, dispatch, exchange, progress
 from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
@@ -230,7 +228,7 @@ def test_an_interrupted_attempt_of_other_settings_does_not_count(tmp_path, data_
     (work / "outcome.json").write_text('{"status": "ended"}')
     attempt = {"settings": {"width": 1}}
     (work / "attempt.json").write_text(json.dumps(attempt))
-    changed = methods.override(list(chosen.methods), ["good.width=99"])
+    changed = changes.apply(chosen.methods, ["good.width=99"], budget="smoke")
     run(dataclasses.replace(chosen, methods=tuple(changed)), tmp_path / "out")
     log = (tmp_path / "out/cells/breast-good-seed0/log.txt").read_text()
     assert log.splitlines() == ["WIDTH 99"]
@@ -292,9 +290,8 @@ def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
     folders = small_methods.make(tmp_path, "patient")
     chosen = plan(data_dir, folders)
     (cell,) = decathlon._grid(chosen, tmp_path / "out")
-    builder = builders.prepared(cell.variant, data_dir)
-    splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
-    exchange.write_data(tmp_path / "data.npz", splits)
+    source = arrays.find(cell.variant)
+    labels = exchange.write_data(tmp_path / "data.npz", source)
     limits = {"hours": 1, "memory_gib": None}
     cells.order(cell, tmp_path / "data.npz", sys.executable, limits)
     with futures.ThreadPoolExecutor(2) as pool:
@@ -307,8 +304,7 @@ def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
         for future in both:
             future.result()
     assert len((tmp_path / "starts.txt").read_text().splitlines()) == 1
-    targets = {name: split.labels for name, split in splits.items()}
-    assert cells.finish(cell, targets)["status"] == "done"
+    assert cells.finish(cell, labels)["status"] == "done"
 
 
 def test_the_definition_s_own_limits_count(tmp_path, data_dir):
@@ -379,38 +375,3 @@ def test_a_second_run_on_the_same_folder_is_refused(tmp_path, data_dir):
     with files.lock(tmp_path / "out"):
         with pytest.raises(errors.MedMNISTError, match="Another process is at work"):
             run(plan(data_dir, folders), tmp_path / "out")
-
-
-def call(*arguments) -> subprocess.CompletedProcess:
-    program = [sys.executable, "-m", "medmnist_tfds", "decathlon", "run", "--phantom"]
-    return subprocess.run(
-        [*program, *map(str, arguments)], capture_output=True, text=True
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--datasets", ""], "--datasets is ''"),
-        (["--datasets", "brest"], "Did you mean 'breast'"),
-        (["--methods", ","], "--methods is ','"),
-        (["--seeds", "0,x"], "--seeds is '0,x'"),
-        (["--budget", "huge"], "Expected paper or smoke"),
-        (["--time-limit", "0"], "--time-limit is 0"),
-        (["--method", "a/mine", "--method", "b/mine"], "Two methods are named mine"),
-        (["--out", "file"], "is a file"),
-    ],
-)
-def test_a_wrong_command_is_refused_in_a_line(
-    tmp_path, monkeypatch, arguments, message
-):
-    for folder in ("a/mine", "b/mine"):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "method.toml").write_text("")
-    (tmp_path / "file").write_text("mine")
-    monkeypatch.chdir(tmp_path)
-    if "--method" not in arguments and "--methods" not in arguments:
-        arguments = [*arguments, "--methods", "constant"]
-    done = call(*arguments)
-    assert done.returncode == 1 and done.stderr.startswith("Error: ")
-    assert message in done.stderr and "Traceback" not in done.stderr

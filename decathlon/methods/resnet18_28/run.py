@@ -1,5 +1,65 @@
-"""The paper's ResNets share one program; method.toml says which network."""
+"""The program of the four ResNet methods: the paper's recipe, through `train`.
 
-from medmnist_tfds.decathlon import resnet
+A cell that was killed goes on after its last whole epoch. Never sees a test label.
+"""
 
-resnet.main()
+import json
+import pathlib
+import sys
+
+import numpy as np
+from rich import console as rich_console
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors, memory, quiet
+
+
+def main() -> None:
+    """Trains on FOLDER/data.npz as FOLDER/task.json says; leaves scores per split."""
+    folder = pathlib.Path(sys.argv[1])
+    task = json.loads((folder / "task.json").read_text())
+    memory.keep_freed()
+    quiet.tensorflow_search()
+    from medmnist_tfds import train
+    from medmnist_tfds.train import metrics, training
+
+    settings = task["settings"] | task["budget"]
+    strategy = train.choose_strategy(settings.pop("strategy"))
+    variant = catalog.variant(task["dataset"])
+    splits = _splits(folder / "data.npz", variant)
+    try:
+        trained = training.train_best(
+            splits["train"],
+            splits["val"],
+            variant=variant,
+            recipe=train.Recipe(**settings),
+            seed=task["seed"],
+            folder=folder,
+            strategy=strategy,
+            console=rich_console.Console(width=100),
+        )
+    except errors.MedMNISTError as error:
+        sys.exit(str(error))
+    for name, split in splits.items():
+        scorer = metrics.Scorer(split, task=variant.dataset.task, from_logits=True)
+        np.save(folder / f"{name}.npy", scorer.predict(trained.model))
+    (folder / "state.npz").unlink()
+
+
+def _splits(path: pathlib.Path, variant: catalog.Variant) -> dict:
+    """The three `pipeline.Split`s; the test labels, which are not there, are zeros."""
+    from medmnist_tfds.data import pipeline
+
+    splits, dataset = {}, variant.dataset
+    with np.load(path) as data:
+        for name in catalog.SPLITS:
+            images = data[f"{name}_images"]
+            unknown = np.zeros((len(images), dataset.label_columns), np.uint8)
+            labels = unknown if name == "test" else data[f"{name}_labels"]
+            if dataset.task is not catalog.Task.MULTILABEL:
+                labels = labels[:, 0].astype(np.int64)
+            splits[name] = pipeline.Split.from_arrays(images, labels, name=name)
+    return splits
+
+
+main()
