@@ -38,7 +38,10 @@ def run_cell(folder: str) -> None:
             cwd=folder,  # not the user's, whose files could stand before our modules
         )
         try:
-            code = process.wait()
+            while (code := process.poll()) is None:
+                process.send_signal(signal.SIGCONT)  # its program may have stopped it
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # whatever it has left behind

@@ -43,6 +43,7 @@ PROGRAMS = {
         time.sleep(1)
         os._exit(0)
     """,
+    "stopper": "os.kill(os.getppid(), 19); leave()",
     # Ends whoever watches it, and goes on
     "parricide": """
         (folder.parents[3] / "parricide.txt").write_text(str(os.getpid()))

@@ -16,7 +16,7 @@ from medmnist_tfds.process import errors
 
 BAD = (
     *("spoiler", "chatty", "pipe", "linked", "vanished", "moved", "blocked"),
-    *("mute", "complex", "pickled", "daemon", "parricide", "good"),
+    *("mute", "complex", "pickled", "daemon", "parricide", "stopper", "good"),
 )
 
 
@@ -36,6 +36,7 @@ def hostile(tmp_path_factory, data_dir):
         ("good", "done", ""),
         ("spoiler", "done", ""),
         ("daemon", "done", ""),
+        ("stopper", "done", ""),
         ("pipe", "failed", "left train.npy as a link, a folder or a pipe"),
         ("linked", "failed", "left test.npy as a link, a folder or a pipe"),
         ("vanished", "failed", "its folder cannot be read (No such file"),
@@ -43,8 +44,8 @@ def hostile(tmp_path_factory, data_dir):
         ("chatty", "failed", "exit code 3: [2J�� the last line"),
         ("parricide", "failed", "the cell's process ended with -9"),
         ("mute", "missing", "it lacks something (exit code 69), and did not say"),
-        ("complex", "failed", "its type is complex128, expected e.g."),
-        ("pickled", "failed", "its type is object, expected e.g."),
+        ("complex", "failed", "its type is complex128, expected numbers"),
+        ("pickled", "failed", "its type is object, expected numbers"),
     ],
 )
 def test_a_hostile_method_is_a_row_with_its_reason(hostile, name, state, reason):
