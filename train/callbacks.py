@@ -17,7 +17,7 @@ from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import checkpoint
 
 
-class History(keras.callbacks.Callback):
+class RunHistory(keras.callbacks.Callback):
     """The logs of all epochs, those before a resume too; `epoch` counts from 1."""
 
     def __init__(self):
@@ -64,11 +64,11 @@ class StopWithoutBetter(keras.callbacks.Callback):
 class SaveState(keras.callbacks.Callback):
     """Writes `state.npz`, all that it takes to go on, and `history.csv` in a folder.
 
-    After each epoch, while the next one is trained. Comes after `History` and
+    After each epoch, while the next one is trained. Comes after `RunHistory` and
     `KeepBest`, which it saves.
     """
 
-    def __init__(self, folder: pathlib.Path, history: History, best: KeepBest):
+    def __init__(self, folder: pathlib.Path, history: RunHistory, best: KeepBest):
         super().__init__()
         self.folder, self.history, self.best = folder, history, best
         self._writer = futures.ThreadPoolExecutor(1)

@@ -23,13 +23,12 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
     see `pipeline.Split.train_batches`.
     """
 
-    # To Keras, this signature says that inputs and outputs can make such a model.
     def __new__(cls, *args, **kwargs):
         is_functional = cls is XLAModel and _are_inputs_and_outputs(args, kwargs)
         kind = FunctionalXLAModel if is_functional else cls
         return super().__new__(kind, *args, **kwargs)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs):  # so named, Keras can load it from a file
         is_functional = isinstance(self, compat.Functional)
         if _are_inputs_and_outputs(args, kwargs) and not is_functional:
             _make_functional(type(self))

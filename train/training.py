@@ -54,7 +54,7 @@ def train_best(
     strategies.check_batch_size(recipe.batch_size, strategy)
     _make_repeatable(recipe, seed, console)
     is_chief = strategies.is_chief(strategy)
-    history, best = callbacks.History(), callbacks.KeepBest()
+    history, best = callbacks.RunHistory(), callbacks.KeepBest()
     patience = callbacks.StopWithoutBetter(best, patience=recipe.patience)
     state = callbacks.SaveState(folder, history, best)
     scores = metrics.TaskMetrics(
