@@ -1,6 +1,6 @@
-"""Real processes which need not import TensorFlow: forked from one that has.
+"""Real processes that need not import TensorFlow: forked from one that has.
 
-That import takes most of the time of a command that a test starts. The fork server of
+The import takes most of the time of a command that a test starts. The fork server of
 the standard library does it once; what it forks has started no device, and has its own
 arguments, environment, folder, output and signals. What a test says of the import
 itself (chatter, variables that are read there) wants `subprocess` instead.
@@ -23,19 +23,20 @@ _SERVER.set_forkserver_preload(
 )
 
 
-class Started:
-    """A running process, with the part of `subprocess.Popen` that tests use."""
+class Popen:
+    """As `subprocess.Popen` of [sys.executable, ...], with text in pipes."""
 
-    def __init__(self, arguments, *, cwd=None, env=None):
+    def __init__(self, command, *, cwd=None, env=None, stderr=subprocess.PIPE):
+        interpreter, *arguments = map(os.fspath, command)
+        if interpreter != sys.executable:
+            raise ValueError(f"{interpreter} is not {sys.executable}")
         self._folder = tempfile.TemporaryDirectory()
-        self._out = pathlib.Path(self._folder.name, "out")
-        self._err = pathlib.Path(self._folder.name, "err")
+        names = ["out", "out" if stderr == subprocess.STDOUT else "err"]
+        self._paths = [pathlib.Path(self._folder.name, name) for name in names]
         environment = dict(os.environ if env is None else env)
-        where = os.fspath(cwd or os.getcwd())
-        arguments = [os.fspath(argument) for argument in arguments]
+        place = os.fspath(cwd or os.getcwd())
         self._process = _SERVER.Process(
-            target=_run,
-            args=(arguments, environment, where, str(self._out), str(self._err)),
+            target=_run, args=(arguments, environment, place, self._paths)
         )
         self._process.start()
         self.pid = self._process.pid
@@ -55,11 +56,8 @@ class Started:
 
     def communicate(self, timeout: float = 300) -> tuple[str, str]:
         self.wait(timeout)
-        return self.output(), self._err.read_text(errors="replace")
-
-    def output(self) -> str:
-        """What it has printed so far."""
-        return self._out.read_text(errors="replace")
+        out, err = (path.read_text(errors="replace") for path in self._paths)
+        return out, err
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -68,48 +66,46 @@ class Started:
         self._process.kill()
 
 
-def start(*arguments, **options) -> Started:
-    """Starts what `python ARGUMENTS` would: `-m MODULE`, `-c CODE` or a file."""
-    return Started(arguments, **options)
-
-
-def run(*arguments, timeout: float = 300, **options) -> subprocess.CompletedProcess:
-    """Runs it to the end."""
-    process = start(*arguments, **options)
+def run(command, *, check=False, timeout: float = 300, **options):
+    """As `subprocess.run` of [sys.executable, ...] with its text captured."""
+    process = Popen(command, **options)
     try:
         out, err = process.communicate(timeout)
     finally:
         process.kill()
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    if check and process.returncode:
+        raise AssertionError(f"exit code {process.returncode}:\n{err}")
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
-def _run(arguments, environment, where, out, err) -> None:
-    for path, number in ((out, 1), (err, 2)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(file, number)
+def _run(arguments, environment, place, paths) -> None:
+    for path, number in zip(paths, (1, 2), strict=True):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(where)
-    kind, *rest = arguments
+    os.chdir(place)
     code = 0
     try:
-        if kind == "-m":
-            sys.argv, sys.path[:0] = rest, [where]
-            runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
-        elif kind == "-c":
-            sys.argv, sys.path[:0] = ["-c", *rest[1:]], [where]
-            exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
-        else:
-            sys.argv, sys.path[:0] = arguments, [os.path.dirname(kind)]
-            runpy.run_path(kind, run_name="__main__")
+        _interpret(*arguments)
     except SystemExit as error:
         code = error.code
-        if code is not None and not isinstance(code, int):
-            print(code, file=sys.stderr)
-            code = 1
     except BaseException:
         traceback.print_exc()
         code = 1
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # a forked process would not
     sys.exit(code)
+
+
+def _interpret(kind: str, *arguments: str) -> None:
+    """What `python KIND ARGUMENTS` would do, for -m, -c and a file."""
+    if kind == "-m":
+        sys.argv, sys.path[:0] = list(arguments), [os.getcwd()]
+        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    elif kind == "-c":
+        code, *others = arguments
+        sys.argv, sys.path[:0] = ["-c", *others], [os.getcwd()]
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        sys.argv, sys.path[:0] = [kind, *arguments], [os.path.dirname(kind)]
+        runpy.run_path(kind, run_name="__main__")

@@ -2,8 +2,9 @@
 
 import json
 import os
-import subprocess
 import sys
+
+import processes
 
 _START = """
 import json
@@ -17,11 +18,9 @@ strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 def result_of(program: str):
     """Runs `program` after that start; returns its `result`, by way of JSON."""
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-c", f"{_START}{program}\nprint(json.dumps(result))"],
         check=True,
-        capture_output=True,
-        text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     return json.loads(done.stdout.splitlines()[-1])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 
+import processes
 import pytest
 import tensorflow_datasets as tfds
 
@@ -17,10 +18,8 @@ pytestmark = pytest.mark.usefixtures("places")
 
 
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
-    return subprocess.run(
+    return processes.run(
         [sys.executable, "-m", "medmnist_tfds", *map(str, arguments)],
-        capture_output=True,
-        text=True,
         env={**os.environ, **environment},
     )
 

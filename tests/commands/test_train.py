@@ -11,6 +11,7 @@ import time
 
 import keras
 import numpy as np
+import processes
 import pytest
 
 from medmnist_tfds.process import files
@@ -86,9 +87,7 @@ def test_output_names_the_phantom_and_holds_no_chatter(run):
 def test_a_finished_run_is_not_run_again(run, data_dir):
     folder, options, _ = run
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    again = subprocess.run(
-        command(*options, data_dir=data_dir), capture_output=True, text=True
-    )
+    again = processes.run(command(*options, data_dir=data_dir))
     assert again.returncode == 0 and "not run again" in again.stdout
     assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
@@ -102,10 +101,8 @@ def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
         (folder / name).write_text("[]")
     else:
         expected = "holds another run: its epochs is 1, not 2"
-    done = subprocess.run(
+    done = processes.run(
         command("--epochs", 2, "--seed", 3, "--out", folder, data_dir=data_dir),
-        capture_output=True,
-        text=True,
     )
     assert done.returncode == 1 and expected in done.stderr
     assert "Traceback" not in done.stderr
@@ -115,13 +112,9 @@ def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
 
 def interrupted(folder: pathlib.Path, data_dir, *, after) -> tuple[int, str]:
     """Starts 50 epochs, presses Ctrl-C once `after()` is true; exit code and output."""
-    process = subprocess.Popen(
+    process = processes.Popen(
         command("--epochs", 50, "--out", folder, data_dir=data_dir),
-        stdout=subprocess.PIPE,
-        text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        # Started in the background, as CI may be, a process would ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not after() and time.monotonic() < deadline:
@@ -159,15 +152,13 @@ def test_ctrl_c_before_the_first_epoch_leaves_no_result(data_dir, tmp_path):
 def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(data_dir, tmp_path):
     whole, part = tmp_path / "whole", tmp_path / "part"
     options = ["--epochs", 2, "--deterministic", "--out"]
-    subprocess.run(command(*options, whole, data_dir=data_dir), check=True)
-    killed = subprocess.Popen(command(*options, part, data_dir=data_dir))
+    processes.run(command(*options, whole, data_dir=data_dir), check=True)
+    killed = processes.Popen(command(*options, part, data_dir=data_dir))
     while killed.poll() is None and not (part / "history.csv").exists():
         time.sleep(0.05)
     killed.kill()
     assert killed.wait() == -signal.SIGKILL and not (part / "result.json").exists()
-    again = subprocess.run(
-        command(*options, part, data_dir=data_dir), capture_output=True, text=True
-    )
+    again = processes.run(command(*options, part, data_dir=data_dir))
     assert again.returncode == 0 and "Going on after epoch 1" in again.stdout
     for path in [*whole.glob("*.csv"), whole / "result.json"]:  # to the bit
         assert (part / path.name).read_bytes() == path.read_bytes(), path.name
@@ -176,18 +167,14 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(data_dir, tmp_path):
 
 def test_a_run_that_diverges_says_where_and_what_to_try(data_dir, tmp_path):
     diverging = ["--set", "learning_rate=1e30", "--out", tmp_path / "run"]
-    done = subprocess.run(
-        command(*diverging, data_dir=data_dir), capture_output=True, text=True
-    )
+    done = processes.run(command(*diverging, data_dir=data_dir))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "in epoch 1, step" in done.stderr and "smaller learning_rate" in done.stderr
 
 
 def test_two_runs_in_one_folder_at_a_time_are_refused(data_dir, tmp_path):
     with files.lock(tmp_path / "run"):
-        done = subprocess.run(
+        done = processes.run(
             command("--out", tmp_path / "run", data_dir=data_dir),
-            capture_output=True,
-            text=True,
         )
     assert done.returncode == 1 and "Another process is at work" in done.stderr

@@ -8,6 +8,7 @@ import warnings
 import keras
 import numpy as np
 import official_form
+import processes
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -108,7 +109,7 @@ def test_two_processes_preparing_the_same_data_both_succeed(tmp_path):
         "assert sum(1 for _ in d['val']) == 200"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
-    both = [subprocess.Popen(command, env=_environment()) for _ in range(2)]
+    both = [processes.Popen(command, env=_environment()) for _ in range(2)]
     assert [process.wait(timeout=120) for process in both] == [0, 0]
     left = {path.name for path in (tmp_path / "medmnist_phantom/breast").iterdir()}
     assert left == {"1.0.0", ".1.0.0.lock"}

@@ -8,6 +8,7 @@ import sys
 
 import keras
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -23,9 +24,7 @@ SLOW = pytest.mark.slow
 
 def call(*arguments, **options) -> subprocess.CompletedProcess:
     program = [sys.executable, "-m", "medmnist_tfds", "decathlon"]
-    return subprocess.run(
-        [*program, *map(str, arguments)], capture_output=True, text=True, **options
-    )
+    return processes.run([*program, *map(str, arguments)], **options)
 
 
 @pytest.mark.parametrize(

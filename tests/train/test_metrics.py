@@ -4,11 +4,11 @@ import csv
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import keras
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 from sklearn import metrics as sklearn_metrics
@@ -276,11 +276,9 @@ def test_two_replicas_score_as_one(phantom, data_dir):
     here = str(pathlib.Path(__file__).parent)
     one, two = (
         json.loads(
-            subprocess.run(
+            processes.run(
                 [sys.executable, "-c", REPLICAS, str(count), str(data_dir), here],
                 check=True,
-                capture_output=True,
-                text=True,
                 env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
             ).stdout.splitlines()[-1]
         )

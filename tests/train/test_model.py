@@ -3,11 +3,11 @@
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import keras
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 
@@ -24,10 +24,8 @@ from medmnist_tfds.train import XLAModel
 def train(**options) -> dict:
     """Five steps in a process that has its own logical CPUs."""
     program = pathlib.Path(__file__).with_name("replicas.py")
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, program, json.dumps(options)],
-        capture_output=True,
-        text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert done.returncode == 0, done.stderr

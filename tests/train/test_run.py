@@ -5,13 +5,13 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import time
 import warnings
 
 import keras
 import numpy as np
+import processes
 import pytest
 from rich import console as rich_console
 
@@ -231,10 +231,8 @@ print(json.dumps([history(128, None, "one"), history(128, three, "three"),
 
 def test_three_replicas_share_a_batch_of_128(phantom, data_dir, tmp_path):
     phantom("breast")
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-c", THREE_REPLICAS, str(tmp_path), str(data_dir)],
-        capture_output=True,
-        text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert done.returncode == 0, done.stderr
