@@ -240,7 +240,9 @@ def _budget(name: str) -> str:
 
 def _limit(option: str, limit: float | None) -> float | None:
     if limit is not None and not 0 < limit < math.inf:
-        raise errors.MedMNISTError(f"{option} is {limit}. Expected a number above 0.")
+        raise errors.MedMNISTError(
+            f"{option} is {limit}. Expected a finite number above 0."
+        )
     return limit
 
 
