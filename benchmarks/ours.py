@@ -4,6 +4,7 @@
 """
 
 import argparse
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+import pooch
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import memory
@@ -222,15 +224,14 @@ def prepare(options) -> dict:
     import tensorflow_datasets as tfds
 
     from benchmarks import plain_builder
-    from medmnist_tfds.data import archive
 
     tf.constant(0)  # its import and start are not what is measured
     tfds.disable_progress_bar()
-    archive._verify = lambda *_: None  # random bytes have no official MD5
+    source = pathlib.Path(options.folder, "pathmnist.npz")
+    _make_official(source)
     os.environ["MEDMNIST_ROOT"] = options.folder
     with tempfile.TemporaryDirectory() as data_dir:
         if options.plain_generator:
-            source = pathlib.Path(options.folder, "pathmnist.npz")
             builder = plain_builder.PlainBuilder(source=source, data_dir=data_dir)
         else:
             builder = tfds.builder("medmnist/path", data_dir=data_dir)
@@ -244,6 +245,16 @@ def prepare(options) -> dict:
         "examples_per_second": examples / seconds,
         "added_peak_bytes": peak - before,
     }
+
+
+def _make_official(path: pathlib.Path) -> None:
+    """Writes the MD5 of our random bytes into this process's catalog."""
+    variant = catalog.variant("path")
+    md5 = pooch.file_hash(str(path), alg="md5")
+    file = dataclasses.replace(variant.file, md5=md5)
+    release = dataclasses.replace(variant.release, files={28: file})
+    dataset = dataclasses.replace(variant.dataset, releases={release.version: release})
+    catalog.DATASETS = {**catalog.DATASETS, "path": dataset}
 
 
 def start(options) -> dict:

@@ -88,7 +88,7 @@ SUITES: dict[str, list[Figure]] = {
     ],
     "prepare": [
         _ours("plain TFDS generator", "prepare", "--plain-generator"),
-        _ours("medmnist/path", "prepare", target="3x, under twice the file"),
+        _ours("medmnist/path", "prepare", target="more, under twice the file"),
     ],
     "import": [
         _ours("tensorflow_datasets", "start", "--code", "import tensorflow_datasets"),

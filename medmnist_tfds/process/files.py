@@ -62,8 +62,9 @@ def read_json(path: pathlib.Path) -> dict:
 
 def _no_object(path: pathlib.Path, reason: str) -> errors.MedMNISTError:
     return errors.MedMNISTError(
-        f"{path} is damaged ({reason}). Expected a JSON object, as this package writes "
-        "it. Bring the file back, or delete it to do its work again."
+        f"{path} holds no JSON object ({reason}). Expected one, as this package writes "
+        "it: this file was damaged, or is another program's. Bring it back or move it "
+        "away, or choose another folder."
     )
 
 

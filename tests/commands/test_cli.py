@@ -187,7 +187,7 @@ def test_a_damaged_file_is_named_and_not_taken_for_none(
     path = tmp_path / "decathlon.json"
     path.write_text(content, encoding="latin-1")
     said = refusal("decathlon", "report", tmp_path)
-    assert f"{path} is damaged ({reason}" in said and "holds no Decathlon" not in said
+    assert f"{path} holds no JSON object ({reason}" in said
 
 
 def test_evaluate_names_the_release_that_the_file_was_written_for(

@@ -99,6 +99,8 @@ def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
         folder, expected = tmp_path, "is not empty and holds no run"
         name = "config.json" if what == "config.json" else "thesis.tex"
         (folder / name).write_text("[]")
+        if what == "config.json":
+            expected = "config.json holds no JSON object (it holds a list)"
     else:
         expected = "holds another run: its epochs is 1, not 2"
     done = processes.run(
