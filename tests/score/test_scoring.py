@@ -191,7 +191,7 @@ PAIRS = np.array([[0, 1], [1, 0], [1, 1]])  # three examples' labels, two each
         (MULTICLASS, [0, 1, 2], THREE[None], r"float64 \(1, 3, 3\).*one array"),
         (BINARY, [0, 1, 1], 0.5, r"float64 \(\).*\(examples, classes\)"),
         (BINARY, [0, 1, 1], THREE, r"shape \(3, 3\).*\(examples, 2\) for the binary"),
-        (MULTILABEL, PAIRS[:, :0], PAIRS[:, :0], r"\(3, 0\).*\(examples, classes\)"),
+        (MULTILABEL, PAIRS[:, :0], PAIRS[:, :0], r"\(3, 0\).*\(examples, labels\)"),
         (MULTICLASS, [0, 1, 2], THREE.astype(str), "y_score is <U.*Expected numbers"),
         (MULTICLASS, ["a", "b", "c"], THREE, "y_true is <U1.*class numbers"),
         (MULTICLASS, [[0], [1, 2]], THREE, "y_true cannot be made an array"),
