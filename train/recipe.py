@@ -64,6 +64,11 @@ class Recipe:
     xla: str = "auto"  # auto: on for GPU and TPU
     deterministic: bool = False  # bit-equal runs; without XLA
 
+    @property
+    def scoring_batch_size(self) -> int:
+        """Images at a time when scoring, where small batches only take longer."""
+        return max(self.batch_size, PAPER.batch_size)
+
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field.name, getattr(self, field.name), field.type)

@@ -149,7 +149,7 @@ def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:
     """Scores a model on a split and writes its prediction file."""
     task = variant.dataset.task
     scorer = metrics.Scorer(
-        split, task=task, from_logits=True, batch_size=recipe.batch_size
+        split, task=task, from_logits=True, batch_size=recipe.scoring_batch_size
     )
     probabilities = scorer.predict(model)
     predictions.write(

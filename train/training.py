@@ -58,7 +58,10 @@ def train_best(
     patience = callbacks.StopWithoutBetter(best, patience=recipe.patience)
     state = callbacks.SaveState(folder, history, best)
     scores = metrics.TaskMetrics(
-        val, task=variant.dataset.task, from_logits=True, batch_size=recipe.batch_size
+        val,
+        task=variant.dataset.task,
+        from_logits=True,
+        batch_size=recipe.scoring_batch_size,
     )
     interrupted = False
     with strategy.scope() if strategy else contextlib.nullcontext():

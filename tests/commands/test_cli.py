@@ -99,7 +99,7 @@ def test_prepare_writes_phantoms_and_says_where(tmp_path):
     for name in ("breast", "oct"):
         folder = tmp_path / "medmnist_phantom" / name / "2.0.0"
         assert (folder / "dataset_info.json").exists() and str(folder) in done.stdout
-    assert "train 300, val 200, test 200" in done.stdout
+    assert "train 250, val 200, test 200" in done.stdout
 
 
 def test_prepare_reads_the_files_that_a_user_brings(official_root, tmp_path):

@@ -116,7 +116,7 @@ def test_a_method_runs_in_its_own_environment(tmp_path, data_dir):
     (method.folder / "run.py").write_text(
         "import json, pathlib, sys, smallest\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "for split, rows in (('train', 300), ('val', 200), ('test', 200)):\n"
+        "for split, rows in (('train', 250), ('val', 200), ('test', 200)):\n"
         "    lines = [str(smallest.ANSWER * (i % 4)) for i in range(rows)]\n"
         "    (folder / f'{split}.csv').write_text('\\n'.join(lines))\n"
     )

@@ -127,7 +127,7 @@ def test_a_method_may_be_written_in_any_language(tmp_path, data_dir):
     folder = tmp_path / "shell"
     folder.mkdir()
     (folder / "method.toml").write_text('command = ["sh", "{folder}/run.sh"]\n')
-    rows = {"train": 300, "val": 200, "test": 200}
+    rows = {"train": 250, "val": 200, "test": 200}
     (folder / "run.sh").write_text(
         'cd "$1" || exit 1\n'
         + "".join(

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from medmnist_tfds.data import builders, catalog
 from medmnist_tfds.data.medmnist_phantom import images
 
-SPLITS = {"train": 300, "val": 200, "test": 200}
+SPLITS = {"train": 250, "val": 200, "test": 200}
 
 
 @dataclasses.dataclass(eq=False)
@@ -30,7 +30,7 @@ class Builder(builders.MedMNISTBuilder):
     """Synthetic look-alikes of the ten MedMNIST datasets."""
 
     VERSION = tfds.core.Version("2.0.0")
-    RELEASE_NOTES = {"2.0.0": "300 training images, not 600: a dry run takes half."}
+    RELEASE_NOTES = {"2.0.0": "250 training images, not 600: a dry run takes half."}
     BUILDER_CONFIGS = [
         PhantomConfig(
             name=name,
