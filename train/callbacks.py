@@ -10,6 +10,7 @@ import time
 from concurrent import futures
 
 import keras
+import numpy as np
 from rich import console as rich_console
 from rich import progress as rich_progress
 
@@ -28,6 +29,37 @@ class RunHistory(keras.callbacks.Callback):
         self.epochs.append(
             {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
         )
+
+
+class FreshStatistics(keras.callbacks.Callback):
+    """Estimates the statistics of BatchNormalization anew when an epoch has ended.
+
+    Over one batch of training images, by the weights as they are (Wu and Johnson, 2021,
+    section 3). Moving averages with momentum 0.9 are those of the last 20 steps, and
+    weights that are new move far in them. Does nothing to the training.
+
+    Args:
+      images: uint8 (images, height, width, channels).
+    """
+
+    def __init__(self, images: np.ndarray):
+        super().__init__()
+        self.images = images
+
+    def on_epoch_end(self, epoch, logs=None):
+        norms = [
+            layer
+            for layer in self.model.layers
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ]
+        momentum = [norm.momentum for norm in norms]
+        try:
+            for norm in norms:
+                norm.momentum = 0.0  # all of this batch, nothing of those before
+            self.model(self.images, training=True)
+        finally:
+            for norm, value in zip(norms, momentum, strict=True):
+                norm.momentum = value
 
 
 class KeepBest(keras.callbacks.Callback):

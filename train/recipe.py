@@ -22,6 +22,7 @@ _BOUNDS = {
     "batch_size": (1, 2**31 - 1),
     "learning_rate": (1e-30, 1e30),
     "momentum": (0, 1 - 1e-9),
+    "statistics_images": (0, 2**14),
     "patience": (0, 2**31 - 1),
 }
 
@@ -59,6 +60,9 @@ class Recipe:
     batch_size: int = 128  # images per step, over all replicas
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    # Training images over which BatchNormalization's statistics are estimated anew when
+    # an epoch has ended; 0: moving averages, which lag behind in short runs.
+    statistics_images: int = 0
     patience: int = 0  # epochs without a better one after which to stop; 0: never
     precision: str = "float32"  # Keras' name of the dtype policy
     xla: str = "auto"  # auto: on for GPU and TPU

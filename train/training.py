@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from rich import console as rich_console
 
-from medmnist_tfds.data import catalog, pipeline
+from medmnist_tfds.data import catalog, pipeline, shuffle
 from medmnist_tfds.process import errors, terminal
 from medmnist_tfds.train import callbacks, metrics, networks
 from medmnist_tfds.train import recipe as recipes
@@ -72,7 +72,8 @@ def train_best(
                 f"Going on after epoch {done}, from {folder}.", console=console
             )
         # Each reads what those before it leave.
-        watchers = [callbacks.StopAtNonFiniteLoss(), scores, history, best, patience]
+        watchers = [callbacks.StopAtNonFiniteLoss(), *_statistics(train, recipe, seed)]
+        watchers += [scores, history, best, patience]
         if is_chief:
             logs = folder / "tensorboard"
             watchers += [keras.callbacks.TensorBoard(logs, write_graph=False), state]
@@ -90,6 +91,14 @@ def train_best(
         epochs=len(history.epochs),
         interrupted=interrupted,
     )
+
+
+def _statistics(train, recipe, seed: int) -> list[keras.callbacks.Callback]:
+    if not recipe.statistics_images:
+        return []
+    drawn = shuffle.order(train.examples, seed=seed, epoch=0)
+    rows = drawn[: recipe.statistics_images]
+    return [callbacks.FreshStatistics(train.rows(rows))]
 
 
 def _make_repeatable(recipe: recipes.Recipe, seed: int, console) -> None:
