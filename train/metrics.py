@@ -77,7 +77,7 @@ class Scorer:
             images = tf.nest.map_structure(lambda part: tf.gather(part, rows), images)
             return (images,)  # a bare pair of inputs would be taken for (x, y)
 
-        self._images = data.map(fill_up).prefetch(tf.data.AUTOTUNE)
+        self._images = pipeline.ahead(data.map(fill_up))
 
     def predict(self, model: keras.Model) -> np.ndarray:
         """Probabilities float64 (examples, classes), in the data's order."""

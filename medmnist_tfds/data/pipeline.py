@@ -16,6 +16,7 @@ from medmnist_tfds.data import in_memory, streamed
 from medmnist_tfds.process import checks, errors
 
 MEMORY_LIMIT = 2**30  # bytes; images that need more are streamed from disk
+_AHEAD = 8  # batches
 _LARGEST_BATCH = 2**20
 _LARGEST_SEED = 2**63 - 1
 _LAST_STEP = 2**40
@@ -131,7 +132,7 @@ class Split:
         if augment:
             batches = _augmented(batches, augment, seed=seed, first_step=first_step)
         endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-        return batches.apply(endless).prefetch(tf.data.AUTOTUNE)
+        return ahead(batches.apply(endless))
 
     def eval_batches(self, batch_size: int) -> tf.data.Dataset:
         """(images, labels, weights) in the official order, all of one shape.
@@ -140,7 +141,18 @@ class Split:
         (float32 (batch,)), so a weighted sum counts each example once.
         """
         batches = self._reader.in_order(_checked(batch_size))
-        return batches.prefetch(tf.data.AUTOTUNE)
+        return ahead(batches)
+
+
+def ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset, with some batches ready before they are asked for.
+
+    Without tf.data's tuner: its thread sleeps for 10 ms, then twice as long each time,
+    and an iterator does not end before it wakes: `fit` ended 10 s after its last step.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(_AHEAD).with_options(options)
 
 
 def _reader(source, name: str, memory_limit: int) -> Reader:
