@@ -209,3 +209,10 @@ def test_batches_that_cannot_be_made_are_refused_at_once(
 def test_what_is_no_builder_is_refused():
     with pytest.raises(errors.MedMNISTError, match="A str is no TFDS builder"):
         pipeline.Split("medmnist_phantom/breast", "train")
+
+
+def test_batches_do_without_the_tuner_for_whose_sleep_a_fit_would_wait():
+    images = np.zeros((3, 4, 4, 1), np.uint8)
+    split = pipeline.Split.from_arrays(images, np.zeros(3), name="train")
+    for batches in (split.train_batches(2, seed=0), split.eval_batches(2)):
+        assert batches.options().autotune.enabled is False

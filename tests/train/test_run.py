@@ -17,7 +17,7 @@ from rich import console as rich_console
 
 from medmnist_tfds import models
 from medmnist_tfds.commands import cli
-from medmnist_tfds.data import catalog
+from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.models import FusedBatchNormalization
 from medmnist_tfds.process import errors, files, memory
 from medmnist_tfds.train import PAPER, Recipe, fit, networks
@@ -103,6 +103,24 @@ def test_a_run_in_float16_scales_its_loss_and_goes_on_with_the_same_scale(
     )
     assert "Going on after epoch 1" in output and result.epochs == 2
     assert 512 in scalars(state) and 2.0**15 not in scalars(state)
+
+
+def test_statistics_estimated_anew_are_those_of_the_training_images(
+    data_dir, phantom, tmp_path
+):
+    run(tmp_path, data_dir, epochs=1, batch_size=64, statistics_images=2**14)
+    model = keras.models.load_model(tmp_path / "model.keras")
+    (norm,) = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    images = pipeline.Split(phantom("breast"), "train").images
+    values = keras.Model(model.inputs, norm.input).predict(images, verbose=0)
+    values = values.reshape(-1, values.shape[-1])
+    np.testing.assert_allclose(norm.moving_mean, values.mean(axis=0), atol=1e-5)
+    variance = values.var(axis=0, ddof=1)  # unbiased, as PyTorch has it
+    np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-4)
 
 
 def test_a_state_that_could_not_be_written_is_told_after_ctrl_c(data_dir, tmp_path):
