@@ -49,11 +49,11 @@ def test(phantom) -> pipeline.Split:
 
 @pytest.fixture(scope="module")
 def model(train) -> keras.Model:
-    """Trained for twelve short epochs."""
+    """Trained for eight short epochs."""
     model = network()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.01), loss)
-    model.fit(train.images, train.labels, batch_size=50, epochs=12, verbose=0)
+    model.fit(train.images, train.labels, batch_size=50, epochs=8, verbose=0)
     return model
 
 
