@@ -167,8 +167,8 @@ class _Run:
 
     def _stop(self, pending: dict[futures.Future, cells.Cell]) -> None:
         """Ends all processes; what they had done so far stays for the next time."""
-        self.show.say("Ending the running cells.")
         (self.root / "stop").touch()  # stays until the next start: some may be late
+        self.show.say("Ending the running cells.")
         for future in pending:
             future.cancel()
         deadline = time.monotonic() + _STOP_SECONDS

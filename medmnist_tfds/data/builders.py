@@ -106,7 +106,7 @@ def prepared(
       manual_dir: where official files lie; then as `archive.find` looks for them.
     """
     warn_of(variant)
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):  # Colab, Jupyter
         tfds.disable_progress_bar()
     builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
     config = tfds.download.DownloadConfig(manual_dir=manual_dir)
