@@ -9,7 +9,6 @@ import os
 import pathlib
 import shlex
 import subprocess
-import sys
 import tempfile
 import threading
 
@@ -132,13 +131,7 @@ def test_find_says_how_to_bring_the_file_when_there_is_no_network(places):
 
 def test_find_serves_two_processes_that_download_at_the_same_time(places, server):
     server.gate = threading.Barrier(2)
-    command = [
-        sys.executable,
-        "-c",
-        official_form.FIND,
-        server.url,
-        server.variant.file.md5,
-    ]
+    command = official_form.find_command(server)
     started = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     paths = [process.communicate(timeout=60)[0].decode().strip() for process in started]
     assert paths == [str(places["root"] / official_form.NAME)] * 2
@@ -228,13 +221,7 @@ def test_find_says_that_the_disk_is_full_or_read_only(
     trial = subprocess.run(trial, capture_output=True, text=True)
     if trial.returncode:
         pytest.skip(f"cannot mount a small disk here: {trial.stderr.strip()}")
-    find = [
-        sys.executable,
-        "-c",
-        official_form.FIND,
-        server.url,
-        server.variant.file.md5,
-    ]
+    find = official_form.find_command(server)
     both = f'{shlex.join(mount)} && {shlex.join(find)}; ls -A "$MEDMNIST_ROOT"'
     run = [*enter, "sh", "-c", both]
     result = subprocess.run(run, capture_output=True, text=True, timeout=60)
