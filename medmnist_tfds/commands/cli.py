@@ -12,52 +12,105 @@ import typer
 from rich import box as rich_box
 from rich import table as rich_table
 
+import medmnist_tfds
 from medmnist_tfds.commands import decathlon, options, train
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, quiet, terminal
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="The ten MedMNIST datasets for TensorFlow and Keras. Not for clinical use.",
 )
 app.add_typer(decathlon.app, name="decathlon")
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        terminal.say(f"medmnist-tfds {medmnist_tfds.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Only gives the program its option; without it the commands are on their own."""
+
+
 @app.command("list")
 def list_datasets() -> None:
-    """The ten datasets: task, size, licence, and whether the file is here."""
-    table = rich_table.Table(
-        title="Release 1.0.0, as in the paper",
-        box=rich_box.SIMPLE,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    for column in ("name", "task (classes)", *catalog.SPLITS, "licence", ""):
-        is_number = column in catalog.SPLITS
-        table.add_column(column, no_wrap=True, justify="right" if is_number else "left")
+    """The ten datasets: task, size, licence, releases, and which files are here."""
+    table = _table("name", "task (classes)", *catalog.SPLITS, "licence")
     for name, dataset in catalog.DATASETS.items():
-        variant = catalog.variant(name)
-        kind = dataset.task.name.lower()
+        splits = catalog.variant(name).release.splits
         table.add_row(
             name,
-            f"{kind} ({dataset.num_labels})",
-            *(f"{variant.release.splits[split]}" for split in catalog.SPLITS),
+            f"{dataset.task.name.lower()} ({dataset.num_labels})",
+            *(f"{splits[split]:,}" for split in catalog.SPLITS),
             dataset.license,
-            "here" if archive.is_here(variant) else "-",
         )
     terminal.CONSOLE.print(table)
-    terminal.say(f"Files are looked for in {archive.root()} (MEDMNIST_ROOT).")
+    terminal.CONSOLE.print(_releases())
+    here = {name: _sizes_here(dataset) for name, dataset in catalog.DATASETS.items()}
+    files = [f"{name} ({', '.join(here[name])})" for name in here if here[name]]
+    terminal.say(f"Numbers of images are those of release {catalog.DEFAULT_VERSION}.")
+    terminal.say(
+        f"Files in {archive.root()} (MEDMNIST_ROOT): {', '.join(files) or 'none'}."
+    )
+
+
+def _table(*columns: str, **options) -> rich_table.Table:
+    """One that fits narrow terminals: text is wrapped there, never names or numbers."""
+    table = rich_table.Table(
+        box=rich_box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, **options
+    )
+    for column in columns:
+        is_number = column in catalog.SPLITS
+        table.add_column(
+            column,
+            no_wrap=is_number or not table.columns,
+            justify="right" if is_number else "left",
+            overflow="fold",
+        )
+    return table
+
+
+def _sizes_here(dataset: catalog.Dataset) -> list[str]:
+    """Sizes of which a file of any release lies where it is looked for."""
+    sizes = {
+        size
+        for release in dataset.releases.values()
+        for size in release.files
+        if archive.is_here(catalog.Variant(dataset=dataset, release=release, size=size))
+    }
+    return [str(size) for size in sorted(sizes)]
+
+
+def _releases() -> rich_table.Table:
+    """Which sizes each release has, and how one asks for them."""
+    table = _table("release", "pixels", "e.g.")
+    name, dataset = next(iter(catalog.DATASETS.items()))
+    for version, release in dataset.releases.items():
+        largest = catalog.variant(name, version=version, size=max(release.files))
+        table.add_row(version, ", ".join(map(str, release.files)), largest.tfds_name)
+    return table
 
 
 @app.command()
 def info(name: options.Name) -> None:
     """All facts about one dataset: labels, splits, files and checksums."""
     dataset = catalog.parse(name).dataset
-    table = rich_table.Table(
-        show_header=False, title=f"{dataset.name}: {dataset.paper_name}"
-    )
+    title = f"{dataset.name}: {dataset.paper_name}"
+    table = _table("", "", show_header=False, title=title, title_justify="left")
     table.add_row("modality", dataset.modality)
     table.add_row("task", dataset.task.value)
     table.add_row("images", "grey" if dataset.channels == 1 else "RGB")
@@ -78,7 +131,7 @@ def info(name: options.Name) -> None:
 
 @app.command()
 def prepare(
-    names: Annotated[list[str], typer.Argument(help="Datasets, or `all`.")],
+    names: options.Names,
     phantom: options.Phantom = False,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
@@ -97,12 +150,18 @@ def prepare(
 def montage(
     name: options.Name,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "train",
-    out: Annotated[pathlib.Path | None, typer.Option(help="The PNG to write.")] = None,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="The picture to write: .png, .jpg, .pdf or .svg.",
+            show_default="montage_NAME_SPLIT.png",
+        ),
+    ] = None,
     phantom: options.Phantom = False,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
-    """Draws some images of each class into a PNG."""
+    """Draws a picture of some images of each class."""
     variant = catalog.parse(name, phantom=phantom)
     catalog.check_split(split)
     builder = _prepared(variant, data_dir, manual_dir)

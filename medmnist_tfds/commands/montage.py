@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib import axes, figure
 
 from medmnist_tfds.data import catalog, pipeline
-from medmnist_tfds.process import files
+from medmnist_tfds.process import errors, files
 
 _COLUMNS = 10  # images per class at the most
 
@@ -18,10 +18,15 @@ _COLUMNS = 10  # images per class at the most
 def write(
     split: pipeline.Split, variant: catalog.Variant, *, path: pathlib.Path
 ) -> None:
-    """Draws a PNG with one row of images per class."""
+    """Draws one row of images per class into `path`, in the format of its suffix.
+
+    Raises:
+      MedMNISTError: a suffix that no picture has.
+    """
     names = variant.dataset.labels
     size = (3.2 + 0.62 * _COLUMNS, 0.7 + 0.66 * len(names))
     picture = figure.Figure(figsize=size, layout="constrained")
+    form = _format(picture, path)
     picture.suptitle(f"{variant.title}, {split.name}")
     cells = picture.subplots(len(names), _COLUMNS, squeeze=False)
     rows = choose(split.labels, classes=len(names))
@@ -35,7 +40,18 @@ def write(
             _show(cell, images[index])
         _name(cells[number][0], name if name.isdigit() else f"{number}: {name}")
     with files.replacing(path) as temporary:
-        picture.savefig(temporary, dpi=120, format="png")
+        picture.savefig(temporary, dpi=120, format=form)
+
+
+def _format(picture: figure.Figure, path: pathlib.Path) -> str:
+    known = picture.canvas.get_supported_filetypes()
+    form = path.suffix.removeprefix(".").lower() or "png"
+    if form not in known:
+        raise errors.MedMNISTError(
+            f"{path} ends in .{form}, which is no format of pictures. Expected one of "
+            f"{', '.join(known)}."
+        )
+    return form
 
 
 def choose(labels: np.ndarray, *, classes: int) -> list[np.ndarray]:

@@ -5,8 +5,23 @@ from typing import Annotated
 
 import typer
 
+from medmnist_tfds.data import catalog
+
+
+def _names(incomplete: str) -> list[str]:
+    """What a shell may complete a dataset's name to."""
+    return [name for name in catalog.DATASETS if name.startswith(incomplete)]
+
+
 Name = Annotated[
-    str, typer.Argument(help="A dataset: breast, derma_224, organ_axial:3.0.0.")
+    str,
+    typer.Argument(
+        help="A dataset: breast, derma_224, organ_axial:3.0.0.", autocompletion=_names
+    ),
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(help="Datasets, or `all`.", autocompletion=_names),
 ]
 Phantom = Annotated[
     bool, typer.Option("--phantom", help="Synthetic data: no files, no network.")
@@ -14,7 +29,8 @@ Phantom = Annotated[
 DataDir = Annotated[
     pathlib.Path | None,
     typer.Option(
-        help="TFDS's folder of prepared data [default: ~/tensorflow_datasets]."
+        help="TFDS's folder of prepared data.",
+        show_default="TFDS_DATA_DIR, or ~/tensorflow_datasets",
     ),
 ]
 ManualDir = Annotated[
@@ -22,6 +38,7 @@ ManualDir = Annotated[
     typer.Option(
         exists=True,
         file_okay=False,
-        help="Where the official .npz files lie; MEDMNIST_ROOT is looked in next.",
+        help="Where the official .npz files lie.",
+        show_default="MEDMNIST_ROOT, or ~/.medmnist",
     ),
 ]

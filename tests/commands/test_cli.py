@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -9,7 +10,9 @@ import warnings
 import processes
 import pytest
 import tensorflow_datasets as tfds
+import typer
 
+import medmnist_tfds
 from medmnist_tfds.commands import cli
 from medmnist_tfds.data import archive, catalog
 from medmnist_tfds.score import predictions
@@ -73,24 +76,72 @@ def test_the_installed_command_is_the_module():
     assert done.returncode == 0 and done.stdout == run("list").stdout
 
 
-def test_list_shows_the_ten_in_80_columns(places):
+def commands(command, *, path=()):
+    """Paths of words and the command that each means, from `medmnist-tfds` down."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, path=(*path, name))
+
+
+TREE = dict(commands(typer.main.get_command(cli.app)))
+
+
+@pytest.mark.parametrize("path", TREE, ids=" ".join)
+def test_help_tells_what_each_option_is_and_what_happens_without_it(path):
+    shown = run(*path, "--help", COLUMNS="80").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for parameter in TREE[path].params:
+        # What the terminal's markup takes for a tag is not shown.
+        told = parameter.help or ""
+        assert told and "[default" not in told, parameter.name
+        if isinstance(parameter.show_default, str):
+            assert parameter.show_default in " ".join(re.split(r"[\s│]+", shown))
+
+
+def test_the_version_is_the_packages():
+    assert run("--version").stdout == f"medmnist-tfds {medmnist_tfds.__version__}\n"
+
+
+def test_a_shell_completes_commands_and_names():
+    def complete(line: str) -> list[str]:
+        asked = {
+            "_MEDMNIST_TFDS_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(line.split()) - 1),
+        }
+        command = os.path.join(os.path.dirname(sys.executable), "medmnist-tfds")
+        done = subprocess.run(
+            [command], capture_output=True, text=True, env={**os.environ, **asked}
+        )
+        return done.stdout.split()
+
+    assert complete("medmnist-tfds deca") == ["decathlon"]
+    assert complete("medmnist-tfds info organ_c") == ["organ_coronal"]
+
+
+@pytest.mark.parametrize("columns", [74, 80])
+def test_list_shows_the_ten_whole_in_a_narrow_terminal(places, columns):
     places["root"].mkdir()
-    (places["root"] / "breastmnist.npz").touch()
-    done = run("list")
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    (places["root"] / "breastmnist_64.npz").touch()
+    shown = run("list", COLUMNS=str(columns)).stdout
+    lines = [line for line in shown.splitlines() if line.strip()]
     for name, dataset in catalog.DATASETS.items():
         (line,) = [line for line in lines if line.split()[0] == name]
-        assert dataset.license in line and str(dataset.num_labels) in line
-        assert line.rstrip().endswith("here") == (name == "breast")
-    assert max(map(len, lines[:-1])) <= 80
+        assert dataset.license in line and f"({dataset.num_labels})" in line
+        for number in dataset.releases["1.0.0"].splits.values():
+            assert f" {number:,} " in line
+    assert "28, 64, 128, 224" in shown and "medmnist/path_224:3.0.0" in shown
+    assert lines[-1].endswith("breast (64).") and "…" not in shown
+    assert max(map(len, lines[:-1])) <= columns
 
 
 def test_info_shows_labels_checksums_and_the_caution():
-    done = run("info", "derma")
+    shown = run("info", "derma", COLUMNS="80").stdout
     dataset = catalog.DATASETS["derma"]
     for word in (*dataset.labels, dataset.license, "no commercial use", "12:196"):
-        assert word in done.stdout
-    assert dataset.releases["3.0.0"].files[224].md5 in done.stdout
+        assert word in shown
+    file = dataset.releases["3.0.0"].files[224]
+    assert file.md5 in shown and file.url in shown
 
 
 def test_prepare_writes_phantoms_and_says_where(tmp_path):
@@ -111,10 +162,23 @@ def test_prepare_reads_the_files_that_a_user_brings(official_root, tmp_path):
 
 def test_montage_draws_a_picture(data_dir, phantom, tmp_path):
     phantom("derma")
-    out = tmp_path / "derma.png"
-    done = run("montage", "derma", "--phantom", "--data-dir", data_dir, "--out", out)
-    assert done.returncode == 0 and str(out) in done.stdout
-    assert out.read_bytes().startswith(b"\x89PNG")
+    starts = {"png": b"\x89PNG", "JPG": b"\xff\xd8\xff", "pdf": b"%PDF"}
+    for suffix, start in starts.items():
+        out = tmp_path / f"derma.{suffix}"
+        places = ["--data-dir", data_dir, "--out", out]
+        done = run("montage", "derma", "--phantom", *places)
+        assert done.returncode == 0 and str(out) in done.stdout
+        assert out.read_bytes().startswith(start)
+
+
+def test_montage_refuses_a_format_that_pictures_do_not_have(
+    data_dir, phantom, tmp_path, refusal
+):
+    phantom("derma")
+    places = ["--data-dir", data_dir, "--out", tmp_path / "derma.txt"]
+    said = refusal("montage", "derma", "--phantom", *places)
+    assert "ends in .txt" in said and "png" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_refused_and_not_passed_over(tmp_path):
