@@ -54,7 +54,7 @@ endef
 .venv/installed: setup.cfg pyproject.toml
 	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or \
 		sys.exit(f'Python {v[0]}.{v[1]} found, 3.10 to 3.13 needed: make PYTHON=...')"
-	@echo "Installing TensorFlow and all else into .venv"
+	@echo "Installing TensorFlow and all else into .venv: half a minute on a fast line"
 	@$(call environment,.venv,$(PYTHON))
 	@$(call install,.venv,--editable .)
 	@touch $@
