@@ -148,7 +148,7 @@ def test_prepare_writes_phantoms_and_says_where(tmp_path):
     done = run("prepare", "breast", "oct", "--phantom", "--data-dir", tmp_path)
     assert done.returncode == 0, done.stderr
     for name in ("breast", "oct"):
-        folder = tmp_path / "medmnist_phantom" / name / "2.0.0"
+        folder = tmp_path / "medmnist_phantom" / name / "3.0.0"
         assert (folder / "dataset_info.json").exists() and str(folder) in done.stdout
     assert "train 250, val 200, test 200" in done.stdout
 

@@ -80,7 +80,7 @@ def test_the_environment_names_tfdss_folder(tmp_path):
     )
     environment = {**_environment(), "TFDS_DATA_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
-    assert (tmp_path / "medmnist_phantom/breast/2.0.0/dataset_info.json").exists()
+    assert (tmp_path / "medmnist_phantom/breast/3.0.0/dataset_info.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_two_processes_preparing_the_same_data_both_succeed(tmp_path):
     both = [processes.Popen(command, env=_environment()) for _ in range(2)]
     assert [process.wait(timeout=120) for process in both] == [0, 0]
     left = {path.name for path in (tmp_path / "medmnist_phantom/breast").iterdir()}
-    assert left == {"2.0.0", ".2.0.0.lock"}
+    assert left == {"3.0.0", ".3.0.0.lock"}
 
 
 def test_fewer_examples_and_more_shards_as_tfds_has_them(tmp_path):

@@ -95,7 +95,7 @@ def _chest(rng, labels: np.ndarray) -> np.ndarray:
             height * drawing.uniform(rng, n, 0.75, 1.25),
         )
         texture = 1 + grain * drawing.noise(rng, n, 0.8, 0.8)
-        image[seen] += brightness * drawing.uniform(rng, n, 0.3, 1) * mask * texture
+        image[seen] += brightness * drawing.uniform(rng, n, 0.7, 1.1) * mask * texture
     return image
 
 
