@@ -96,7 +96,7 @@ def _of(decathlon: collect.Decathlon, method: str) -> Facts:
             )
             for name in decathlon.datasets
         },
-        memory=memory(max(peaks)) if peaks else UNKNOWN,
+        memory=memory(max(peaks)) if peaks else _no(ran),
         dates=_dates(ran),
         machines=_each(_machine(r) for r in ran),
         changed=_each(_changed(r["changed"]) for r in results if "changed" in r),
@@ -112,10 +112,15 @@ def _each(lines) -> tuple[str, ...]:
     return tuple(dict.fromkeys(lines))
 
 
+def _no(results: list[dict]) -> str:
+    """Instead of a fact: nothing was run, or it is not written down."""
+    return UNKNOWN if results else "-"
+
+
 def _time(results: list[dict], together) -> str:
     seconds = [r["seconds"] for r in results if "seconds" in r]
     if not seconds:
-        return UNKNOWN if results else "-"
+        return _no(results)
     # Of a cell that went on, the time before is not known.
     is_more = any(r.get("is_resumed") for r in results)
     return ("over " if is_more else "") + duration(together(seconds))
@@ -124,7 +129,7 @@ def _time(results: list[dict], together) -> str:
 def _dates(results: list[dict]) -> str:
     days = sorted(r["ended"][:10] for r in results if "ended" in r)
     if not days:
-        return UNKNOWN
+        return _no(results)
     return days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 

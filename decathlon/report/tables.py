@@ -114,7 +114,7 @@ class Terminal:
     """
 
     def __init__(self, table: summary.Summary, *, phantom: bool):
-        self._title = BANNER if phantom else "Test AUC / ACC"
+        self._title = f"{BANNER}\n" * phantom + "Test AUC / ACC"
         self._columns, self._rows = table.columns, table.rows
 
     def __rich_console__(self, console, options):

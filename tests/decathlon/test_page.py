@@ -254,6 +254,7 @@ def test_older_results_make_a_report_that_says_unknown(tmp_path):
     text = written(tmp_path / "index.html", found)
     run = plain(text).split("How they were run")[-1]
     assert run.count("unknown") >= 4 * len(ten.NAMES)
+    assert "All methods: unknown" in run
     assert "unknown" in facts.gather(found)[0].line
 
 
