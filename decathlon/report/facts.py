@@ -62,8 +62,13 @@ def lines(ran: list[Facts], field: str) -> list[str]:
 
 def main_versions(packages: tuple[str, ...]) -> str:
     """`tensorflow 2.21.0, keras 3.15.1`, from lines as pip freezes them."""
-    versions = dict(line.split("==", 1) for line in packages if "==" in line)
-    named = [f"{name} {versions[name]}" for name in _MAIN if name in versions]
+    versions: dict[str, list[str]] = {}
+    for name, is_exact, version in (line.partition("==") for line in packages):
+        if is_exact:
+            versions.setdefault(name, []).append(version)
+    named = [
+        f"{name} {' and '.join(versions[name])}" for name in _MAIN if name in versions
+    ]
     return ", ".join(named) or UNKNOWN
 
 
@@ -99,7 +104,7 @@ def _of(decathlon: collect.Decathlon, method: str) -> Facts:
         memory=memory(max(peaks)) if peaks else _no(ran),
         dates=_dates(ran),
         machines=_each(_machine(r) for r in ran),
-        changed=_each(_changed(r["changed"]) for r in results if "changed" in r),
+        changed=_each(_changed(r["changed"]) for r in ran if "changed" in r),
         settings=_each(
             ", ".join(f"{k} {v}" for k, v in (r["settings"] | r["budget"]).items())
             for r in results

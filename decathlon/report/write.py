@@ -50,7 +50,7 @@ def write(
     lists = {
         "Changed from the methods' own budget `paper`": facts.lines(ran, "changed"),
         "Not done": undone,
-        "How they were run": [each.line for each in ran],
+        "How they were run": [each.line for each in ran if each.machines],
         "Settings": facts.lines(ran, "settings"),
     }
     text = tables.markdown(table, phantom=decathlon.phantom, lists=lists)

@@ -71,3 +71,13 @@ def test_the_python_of_a_method_s_own_environment_is_read(tmp_path):
     told = machine.describe((), python=str(tmp_path / "bin/python"))
     assert told["python"] == "3.9.18"
     assert machine.describe((), python=sys.executable)["python"].startswith("3.")
+
+
+def test_a_result_says_that_its_cell_went_on_from_an_earlier_start(tmp_path, data_dir):
+    folders = small_methods.make(tmp_path, "forger")  # interrupts its first start
+    (tmp_path / "pid").write_text(str(os.getpid()))
+    (tmp_path / "forged.json").write_text("{}")
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(data_dir, folders), tmp_path / "out")
+    run(plan(data_dir, folders), tmp_path / "out")
+    assert result(tmp_path / "out", "breast-forger-seed0")["is_resumed"] is True

@@ -1,6 +1,7 @@
 """The page: what it says and shows, on any screen, read aloud, and without network."""
 
 import base64
+import dataclasses
 import html.parser
 import io
 import re
@@ -256,6 +257,28 @@ def test_older_results_make_a_report_that_says_unknown(tmp_path):
     assert run.count("unknown") >= 4 * len(ten.NAMES)
     assert "All methods: unknown" in run
     assert "unknown" in facts.gather(found)[0].line
+
+
+def test_versions_that_changed_between_cells_are_both_told(tmp_path):
+    found = ten.decathlon(names=(BEST,), datasets=("oct",))
+    found.entries[1].result["packages"] = ["keras==3.15.2"]
+    words = plain(written(tmp_path / "index.html", found))
+    assert "keras 3.15.1 and 3.15.2" in words
+
+
+def test_of_a_method_that_was_not_run_nothing_is_said(tmp_path):
+    found = ten.decathlon(names=(BEST,), datasets=("oct",))
+    lacking = {f: found.entries[0].result[f] for f in ("seed", "settings", "budget")}
+    lacking |= {"method": "none", "display_name": "None", "paper_row": None}
+    entry = dataclasses.replace(
+        found.entries[0],
+        result=lacking | {"status": "missing", "changed": {"epochs": [100, 2]}},
+        scores={},
+    )
+    found = dataclasses.replace(found, entries=(*found.entries, entry))
+    words = plain(written(tmp_path / "index.html", found))
+    assert "None 0 of 1 - - -" in words and "unknown" not in words
+    assert "None: epochs 2 instead" not in words
 
 
 def test_the_time_of_a_cell_that_was_resumed_is_a_lower_bound(tmp_path):
