@@ -64,6 +64,7 @@ def write(
         ran=ran,
         departures=facts.lines(ran, "changed"),
         settings=facts.lines(ran, "settings"),
+        has_resumed=any(e.result.get("is_resumed") for e in decathlon.entries),
         machines=_shared(ran, "machines"),
         packages=_shared(ran, "packages"),
         undone=undone,
