@@ -1,10 +1,11 @@
-"""What a method leaves: one array of scores per split, read as a stranger's files are.
+"""What a method leaves: scores of each split and a history, read as a stranger's files.
 
 Follows no link, waits for no pipe, and reads no more than the scores can take. Never
 scores.
 """
 
 import contextlib
+import csv
 import io
 import os
 import pathlib
@@ -17,8 +18,11 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import log, supervisor
 from medmnist_tfds.process import errors
 
+HISTORY = "history.csv"
 _NUMBER_BYTES = 64  # of a number in a .npy (16 at most), or as text
 _HEADER_BYTES = 2**16
+_HISTORY_BYTES = 2**20
+_NAME_LENGTH = 40  # of a column, as it is shown
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NUMBERS = "fiub"  # kinds of dtype
 
@@ -41,6 +45,31 @@ def read(folder: pathlib.Path, variant: catalog.Variant, sizes: dict[str, int]) 
         return {split: _scores(place, variant, split, sizes[split]) for split in sizes}
     finally:
         os.close(place)
+
+
+def history(folder: pathlib.Path) -> dict[str, list[float]]:
+    """The columns of the `history.csv` that a method may leave: `epoch`, then others.
+
+    Empty where there is none, or none of numbers with a header: curves are no result.
+    """
+    try:
+        place = os.open(folder, _FOLDER)
+    except OSError:
+        return {}
+    try:
+        content = _content(place, HISTORY, _HISTORY_BYTES)
+        text = io.StringIO((content or b"").decode("utf-8-sig"))
+        lines = [line for line in csv.reader(text) if line]
+        rows = [[float(cell) for cell in line] for line in lines[1:]]
+    except (errors.MedMNISTError, ValueError, csv.Error):
+        return {}
+    finally:
+        os.close(place)
+    names = [log.printable(name)[:_NAME_LENGTH] for name in lines[0]] if rows else []
+    is_table = names[:1] == ["epoch"] and len(set(names)) == len(names)
+    if not is_table or any(len(row) != len(names) for row in rows):
+        return {}
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def discard(folder: pathlib.Path) -> None:

@@ -173,7 +173,17 @@ def _describe(cell: Cell) -> dict:
         "paper_row": cell.method.paper_row,
         "program": cell.method.program,
         "packages": environment.packages(cell.method),
+        "changed": _changed(cell),
     }
+
+
+def _changed(cell: Cell) -> dict[str, list]:
+    """What differs from the budget `paper` as defined: field -> [there, here]."""
+    defined = dataclasses.replace(cell.method, changes={})
+    full = defined.budget("paper", images=cell.images)
+    there = defined.settings | full.amounts
+    here = cell.method.settings | cell.budget.amounts
+    return {k: [there.get(k), v] for k, v in here.items() if there.get(k) != v}
 
 
 def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:

@@ -52,7 +52,7 @@ def share(slot: int, slots: int) -> Share:
             variables["CUDA_VISIBLE_DEVICES"] = ",".join(mine)
         if gpus and slots > len(gpus):  # TensorFlow takes a GPU's whole memory
             variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-    gib = math.floor(_memory_bytes() / slots / 2**30 * 100) / 100
+    gib = math.floor(memory_bytes() / slots / 2**30 * 100) / 100
     return Share(cores=cores, gpus=mine, memory_gib=gib, variables=variables)
 
 
@@ -75,21 +75,27 @@ def _gpus() -> list[str]:
         names = [name.strip() for name in visible.split(",")]
         ends = (number for number, name in enumerate(names) if name in ("", "-1"))
         return names[: next(ends, len(names))]  # CUDA stops there, too
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
-    try:
-        done = subprocess.run([command, "-L"], capture_output=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    text = done.stdout.decode(errors="replace")
+    text = nvidia_smi()
     # A GPU that is divided (MIG) is used by the names of its parts.
     return re.findall(r"UUID: (MIG-[^)]+)", text) or re.findall(
         r"UUID: (GPU-[^)]+)", text
     )
 
 
-def _memory_bytes() -> int:
+def nvidia_smi() -> str:
+    """What `nvidia-smi -L` lists; empty where there is none."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return ""
+    try:
+        done = subprocess.run([command, "-L"], capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode(errors="replace")
+
+
+def memory_bytes() -> int:
+    """Of the machine, or of the container or batch job that this runs in."""
     sizes = [psutil.virtual_memory().total]
     for path in map(pathlib.Path, _GROUP_LIMITS):
         with contextlib.suppress(OSError, ValueError):

@@ -8,6 +8,7 @@ Never reads what a method leaves, and never scores.
 """
 
 import contextlib
+import datetime
 import os
 import pathlib
 import platform
@@ -21,7 +22,7 @@ import time
 
 import filelock
 
-from medmnist_tfds.decathlon import environment, resources
+from medmnist_tfds.decathlon import environment, machine, resources
 from medmnist_tfds.decathlon import family as families
 from medmnist_tfds.decathlon import log as logs
 from medmnist_tfds.decathlon import method as methods
@@ -57,6 +58,7 @@ def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> Non
     }
     _bind(share)
     families.adopt_orphans()
+    is_resumed = (folder / METHOD).is_dir()
     _hand_over(folder, order, told)
     files.write_json(folder / STARTED, {"host": platform.node()})
     log, reason, peak, code = logs.Log(folder / LOG), None, 0, None
@@ -83,6 +85,10 @@ def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> Non
     outcome = _verdict(reason, code, log.last_line()) | told
     outcome["seconds"] = round(time.monotonic() - start, 1)
     outcome |= {"peak_memory_bytes": peak, "host": platform.node()}
+    outcome["is_resumed"] = is_resumed  # an earlier start's seconds are not counted
+    now = datetime.datetime.now(datetime.timezone.utc)
+    outcome["ended"] = now.isoformat(timespec="seconds")
+    outcome["machine"] = machine.describe(share.gpus, python=order["python"])
     files.write_json(folder / OUTCOME, outcome)
 
 

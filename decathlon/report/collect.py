@@ -13,6 +13,7 @@ import statistics
 import numpy as np
 
 from medmnist_tfds.data import arrays, catalog
+from medmnist_tfds.decathlon import answers, supervisor
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
@@ -30,6 +31,7 @@ class Entry:
     variant: catalog.Variant
     scores: dict[str, scoring.Scores]  # by split; empty unless it is done
     predicted: dict[str, np.ndarray]  # of test only: (examples, labels)
+    history: dict[str, list[float]]  # by column, `epoch` first; empty if it left none
 
     @property
     def method(self) -> str:
@@ -50,6 +52,7 @@ class Decathlon:
     budget: str
     entries: tuple[Entry, ...]
     targets: dict[str, np.ndarray]  # of test, by dataset
+    sources: dict[str, arrays.Arrays]  # by dataset
 
     @property
     def methods(self) -> dict[str, str]:
@@ -85,13 +88,6 @@ class Decathlon:
     def lacks(self, method: str, dataset: str) -> bool:
         """Whether a seed that others have was not run here, or failed."""
         return {e.result["seed"] for e in self.done(method, dataset)} != self.seeds
-
-    def budgets(self, method: str) -> list[str]:
-        """What its cells were given, e.g. `epochs 20, model resnet18`; each once."""
-        given = [e.result for e in self.entries if e.method == method]
-        each = [one["settings"] | one["budget"] for one in given]  # as methods read it
-        lines = [", ".join(f"{k} {v}" for k, v in one.items()) for one in each]
-        return list(dict.fromkeys(lines))
 
     def paper(self, method: str, dataset: str, metric: str) -> float | None:
         """Table 2's value, where one may be set beside ours."""
@@ -160,6 +156,7 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
         targets={
             e.dataset: targets(e.result["dataset"], "test") for e in entries if e.scores
         },
+        sources={e.dataset: source(e.result["dataset"]) for e in entries if e.scores},
     )
 
 
@@ -188,6 +185,7 @@ def _entry(place: pathlib.Path, targets) -> Entry:
         variant=variant,
         scores=scores,
         predicted=predicted,
+        history=answers.history(place / supervisor.METHOD) if scores else {},
     )
 
 

@@ -1,21 +1,19 @@
-"""Figure 2, and the closer look at one method; as PNG.
+"""Figure 2, and the closer look at one method; as PNG, for papers.
 
 Never computes a score.
 """
 
 import pathlib
-import statistics
+import textwrap
 
 import numpy as np
 from matplotlib import figure
-from sklearn import metrics
 
-from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import collect, tables
+from medmnist_tfds.decathlon.report import collect, confusion, splits, tables
 from medmnist_tfds.process import files
-from medmnist_tfds.score import scoring
 
 _COLOURS = {"train": "#9aa5b1", "val": "#e0a030", "test": "#2166ac"}
+_LABEL_WIDTH = 25  # letters of a class's name on one line; none is cut
 
 
 def save(picture: figure.Figure, path: pathlib.Path) -> None:
@@ -25,38 +23,33 @@ def save(picture: figure.Figure, path: pathlib.Path) -> None:
 
 
 def splits_picture(decathlon: collect.Decathlon) -> figure.Figure:
-    """Figure 2: every method on the three splits, AUC beside ACC.
-
-    Large points are means over datasets, small ones the datasets themselves.
-    """
-    methods = decathlon.methods
-    picture = figure.Figure(figsize=(9, 1.9 + 0.5 * len(methods)), layout="constrained")
+    """Figure 2: every method on the three splits, AUC beside ACC."""
+    panels = splits.panels(decathlon)
+    count = len(panels[0].strips)
+    picture = figure.Figure(figsize=(9, 2.1 + 0.5 * count), layout="constrained")
     _title(picture, decathlon, "Methods on the three splits")
-    for axes, metric in zip(
-        picture.subplots(1, 2, sharey=True), ("auc", "acc"), strict=True
-    ):
-        for number, method in enumerate(methods):
+    handles = {}
+    for axes, panel in zip(picture.subplots(1, 2, sharey=True), panels, strict=True):
+        for number, strip in enumerate(panel.strips):
             for shift, (split, colour) in zip(
                 (-0.2, 0, 0.2), _COLOURS.items(), strict=True
             ):
-                means = [
-                    decathlon.mean(method, d, metric, split) for d in decathlon.datasets
-                ]
-                means = [mean for mean in means if mean is not None]
-                height = [number + shift] * len(means)
-                axes.plot(means, height, ".", color=colour, ms=4, alpha=0.45)
-                if means:
-                    mean, style = statistics.fmean(means), {"color": colour, "ms": 8}
-                    axes.plot(mean, number + shift, "o", label=split, **style)
-        axes.set_yticks(range(len(methods)), _names(decathlon))
-        axes.set(xlabel=metric.upper(), ylim=(len(methods) - 0.5, -0.5))
+                values, height = list(strip.each[split].values()), number + shift
+                heights = [height] * len(values)
+                axes.plot(values, heights, ".", color=colour, ms=4, alpha=0.45)
+                if values:
+                    (handles[split],) = axes.plot(
+                        strip.means[split], height, "o", color=colour, ms=8
+                    )
+        axes.set_yticks(range(count), _names(panel, len(decathlon.datasets)))
+        axes.set(xlabel=panel.metric.upper(), ylim=(count - 0.5, -0.5))
         axes.set_xlim(right=1.02)
         axes.grid(axis="x", alpha=0.3)
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
     picture.legend(
-        unique.values(),
-        unique.keys(),
+        handles.values(),
+        handles.keys(),
+        title=splits.LEGEND,
+        title_fontsize=9,
         loc="outside lower center",
         ncols=3,
         frameon=False,
@@ -66,74 +59,54 @@ def splits_picture(decathlon: collect.Decathlon) -> figure.Figure:
 
 def confusion_picture(decathlon: collect.Decathlon, method: str) -> figure.Figure:
     """A confusion matrix per dataset, on test; counts over seeds, shares by row."""
-    datasets = [name for name in decathlon.datasets if decathlon.done(method, name)]
-    columns = min(4, len(datasets))
-    rows = -(-len(datasets) // columns)
+    found = confusion.matrices(decathlon, method)
+    columns = min(4, len(found))
+    rows = -(-len(found) // columns)
     picture = figure.Figure(figsize=(4 * columns, 4 * rows + 0.6), layout="constrained")
-    _title(
-        picture, decathlon, f"{decathlon.methods[method]}: confusion on the test splits"
-    )
+    title = f"{decathlon.methods[method]}: confusion on the test splits"
+    _title(picture, decathlon, title)
     grid = picture.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(datasets) :]:
+    for axes in grid[len(found) :]:
         axes.axis("off")
-    for axes, name in zip(grid, datasets, strict=False):
-        _matrix(axes, decathlon, method, catalog.DATASETS[name])
+    for axes, matrix in zip(grid, found.values(), strict=False):
+        _matrix(axes, matrix)
     return picture
 
 
-def _matrix(axes, decathlon, method: str, dataset: catalog.Dataset) -> None:
-    counts, across = counted(decathlon, method, dataset)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+def _matrix(axes, matrix: confusion.Matrix) -> None:
+    shares = matrix.shares
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         axes.text(
             column,
             row,
-            f"{100 * share:.0f}",
+            confusion.percent(share),
             ha="center",
             va="center",
             fontsize=7,
             color="white" if share > 0.6 else "black",
         )
-    names = [name if len(name) < 18 else f"{name[:16]}…" for name in dataset.labels]
-    axes.set_yticks(range(len(names)), names, fontsize=7)
-    across = names if across is None else across
-    axes.set_xticks(range(len(across)), across, fontsize=7, rotation=60, ha="right")
-    axes.set_title(f"{dataset.paper_name} (% of row)", fontsize=9)
-    axes.set_ylabel("true" if len(across) == len(names) else "label", fontsize=8)
+    down, across = (
+        [textwrap.fill(name, _LABEL_WIDTH) for name in names]
+        for names in (matrix.dataset.labels, matrix.columns)
+    )
+    axes.set_yticks(range(len(down)), down, fontsize=7)
+    axes.set_xticks(range(len(across)), across, fontsize=7, rotation=90)
+    axes.set_title(f"{matrix.dataset.paper_name}\n{matrix.caption}", fontsize=8)
+    side = "label" if matrix.is_of_outcomes else "true"
+    axes.set_ylabel(side, fontsize=8)
+    if matrix.dataset.label_note:
+        note = textwrap.fill(matrix.dataset.label_note, 50)
+        axes.set_xlabel(note, fontsize=7)
 
 
-def counted(decathlon, method: str, dataset: catalog.Dataset):
-    """Counts of test examples over all seeds, and the names of the columns if special.
-
-    (true class, predicted class); or, for the multi-label task, (label, outcome) at the
-    threshold 0.5, with the outcomes named.
-    """
-    targets, total = decathlon.targets[dataset.name], 0
-    for entry in decathlon.done(method, dataset.name):
-        decided = scoring.decide(entry.predicted["test"], task=dataset.task)
-        if dataset.task is catalog.Task.MULTILABEL:
-            is_ = targets.astype(bool)
-            outcomes = (decided & is_, ~decided & is_, decided & ~is_, ~decided & ~is_)
-            total = total + np.stack([o.sum(axis=0) for o in outcomes], axis=1)
-            continue
-        total = total + metrics.confusion_matrix(
-            targets.reshape(len(targets)), decided, labels=range(dataset.num_labels)
-        )
-    if dataset.task is catalog.Task.MULTILABEL:
-        return total, ["found", "missed", "false alarm", "rightly none"]
-    return total, None
-
-
-def _names(decathlon: collect.Decathlon) -> list[str]:
-    names = []
-    for method, name in decathlon.methods.items():
-        count = sum(
-            bool(decathlon.done(method, dataset)) for dataset in decathlon.datasets
-        )
-        whole = len(decathlon.datasets)
-        names.append(name if count == whole else f"{name}\n({count} of {whole})")
-    return names
+def _names(panel: splits.Panel, whole: int) -> list[str]:
+    return [
+        strip.display_name
+        if strip.is_whole
+        else f"{strip.display_name}\n({len(strip.each['test'])} of {whole})"
+        for strip in panel.strips
+    ]
 
 
 def _title(picture: figure.Figure, decathlon: collect.Decathlon, text: str) -> None:

@@ -1,16 +1,27 @@
 """One HTML page with the whole report in it: opens anywhere, asks for nothing else.
 
-Never computes: it shows what `summary` and `figures` have made.
+Never computes: it shows what `summary` and its neighbours have made. Drawings are HTML
+and SVG of the page itself, so that they fit any width, in light and dark.
 """
 
-import base64
 import pathlib
 
 import jinja2
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import collect, summary, tables
+from medmnist_tfds.decathlon.report import (
+    collect,
+    confusion,
+    curves,
+    facts,
+    samples,
+    splits,
+    summary,
+    tables,
+)
 from medmnist_tfds.process import files
+
+_INTERVALS = "In brackets: 95\u00a0% bootstrap interval over test examples."
 
 
 def write(
@@ -18,7 +29,7 @@ def write(
     decathlon: collect.Decathlon,
     table: summary.Summary,
     *,
-    pictures: dict[str, pathlib.Path],
+    ran: list[facts.Facts],
     method: str | None,
     undone: list[str],
 ) -> None:
@@ -28,45 +39,72 @@ def write(
       path: of the HTML file.
       decathlon: all results.
       table: their summary.
-      pictures: caption and PNG of each picture, which are put into the page.
+      ran: how each method was run.
       method: the one looked at closely, if any.
       undone: a line for each cell that has no scores.
     """
     loader = jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates"))
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["percent"] = confusion.percent
+    environment.filters["main_versions"] = facts.main_versions
     text = environment.get_template("page.html").render(
         decathlon=decathlon,
         table=table,
         metrics=summary.METRICS,
         banner=tables.BANNER if decathlon.phantom else None,
-        note=tables.note(decathlon.phantom),
-        pictures={
-            caption: base64.b64encode(png.read_bytes()).decode()
-            for caption, png in pictures.items()
-        },
-        method=decathlon.methods.get(method),
-        per_class=per_class(decathlon, method) if method else {},
-        cautions={
-            catalog.DATASETS[name].paper_name: catalog.DATASETS[name].caution
-            for name in decathlon.datasets
-            if catalog.DATASETS[name].caution and not decathlon.phantom
-        },
+        note=tables.note(table, intervals=_INTERVALS),
+        datasets=catalog.DATASETS,
+        seeds=confusion.seeds_text(decathlon.seeds),
+        ran=ran,
+        departures=facts.lines(ran, "changed"),
+        settings=facts.lines(ran, "settings"),
+        has_resumed=any(e.result.get("is_resumed") for e in decathlon.entries),
+        machines=_shared(ran, "machines"),
+        packages=_shared(ran, "packages"),
         undone=undone,
+        panels=splits.panels(decathlon),
+        legend=splits.LEGEND,
+        splits=catalog.SPLITS,
+        close_up=_close_up(decathlon, method) if method else [],
+        method=decathlon.methods.get(method),
+        first=samples.FIRST,
+        curves=_curves(decathlon),
     )
     with files.replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def per_class(decathlon: collect.Decathlon, method: str) -> dict[str, list]:
-    """(label, test AUC) by the paper's name of a dataset; mean over seeds."""
-    result = {}
-    for name in decathlon.datasets:
-        entries = decathlon.done(method, name)
-        if entries:
-            each = [entry.scores["test"].auc_per_class for entry in entries]
-            means = [sum(aucs) / len(aucs) for aucs in zip(*each, strict=True)]
-            dataset = catalog.DATASETS[name]
-            result[dataset.paper_name] = list(zip(dataset.labels, means, strict=True))
-    return result
+def _close_up(decathlon: collect.Decathlon, method: str) -> list[dict]:
+    """Of each dataset: its matrix, and images with what the method said of them."""
+    return [
+        {
+            "matrix": matrix,
+            "samples": samples.choose(decathlon, method, name),
+            "examples": len(decathlon.targets[name]),
+        }
+        for name, matrix in confusion.matrices(decathlon, method).items()
+    ]
+
+
+def _curves(decathlon: collect.Decathlon) -> list[dict]:
+    found = []
+    for method, name in decathlon.methods.items():
+        if rows := curves.panels(decathlon, method):
+            found.append({"name": name, "rows": rows, "seeds": curves.seeds(rows)})
+    return found
+
+
+def _shared(ran: list[facts.Facts], field: str) -> dict[tuple[str, ...], str]:
+    """Names of methods by what they have in common; most ran in the same place."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for each in ran:
+        names.setdefault(getattr(each, field), []).append(each.display_name)
+    if len(names) == 1 and len(ran) > 1:
+        return dict.fromkeys(names, "All methods")
+    return {value: ", ".join(found) for value, found in names.items()}

@@ -54,6 +54,8 @@ class Summary:
             return catalog.DATASETS[column].paper_name
         count = len(self.columns) - 1
         whole = len(catalog.DATASETS)
+        if count == 1:
+            return "Average of this one"
         return f"Average of {whole}" if count == whole else f"Average of these {count}"
 
 

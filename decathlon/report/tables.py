@@ -1,11 +1,10 @@
-"""Table 2 in text: Markdown, CSV, LaTeX, and the terminal.
+"""Table 2 in text: Markdown, CSV and for the terminal.
 
 Never computes: all numbers come from `summary`.
 """
 
 import csv
 import io
-import re
 
 from rich import markup as rich_markup
 from rich import table as rich_table
@@ -13,19 +12,16 @@ from rich import table as rich_table
 from medmnist_tfds.decathlon.report import summary
 
 BANNER = "PHANTOM DATA: synthetic images. These numbers say nothing about real ones."
-_NOTE = (
-    "Test split; mean and standard deviation over seeds. Bold: best of the column. "
-    "95 % bootstrap intervals over test examples stand in table2.csv."
-)
-_PAPER_NOTE = "Below each value: the paper's, and the difference from it."
+INTERVALS_APART = "95 % bootstrap intervals over test examples: see table2.csv."
+_NARROWEST = len("0.000 / 0.000")
 
 
 def markdown(
-    table: summary.Summary, *, phantom: bool, budgets: list[str], undone: list[str]
+    table: summary.Summary, *, phantom: bool, lists: dict[str, list[str]]
 ) -> str:
     """Two tables, AUC and ACC: a row per method, a column per dataset.
 
-    Below them a line for each of `budgets`, and for each of `undone`.
+    Below them `lists`: lines by title.
     """
     parts = [f"**{BANNER}**\n"] if phantom else []
     for metric in summary.METRICS:
@@ -40,16 +36,23 @@ def markdown(
             name = name.replace("|", "\\|")
             lines.append(f"| {name} | {' | '.join(cells)} |")
         parts.append("\n".join(lines) + "\n")
-    parts.append(note(phantom) + "\n")
-    for title, lines in (("How they were run", budgets), ("Not done", undone)):
+    parts.append(note(table, intervals=INTERVALS_APART) + "\n")
+    for title, lines in lists.items():
         if lines:
             parts.append("\n".join([f"{title}:\n", *(f"- {x}" for x in lines), ""]))
     return "\n".join(parts)
 
 
-def note(phantom: bool) -> str:
-    """How the table is to be read."""
-    return _NOTE if phantom else f"{_NOTE} {_PAPER_NOTE}"
+def note(table: summary.Summary, *, intervals: str) -> str:
+    """How the table is to be read; no word of what it does not show."""
+    values = [value for row in table.rows for value in row.values.values()]
+    seeds = "Mean ± standard deviation over seeds."
+    if all(value.sd is None for value in values):
+        seeds = "One seed, so no spread over seeds."
+    parts = ["Test split.", seeds, "Bold: best of the column.", intervals]
+    if any(value.paper is not None for value in values):
+        parts.append("Below each value: the paper's, and the difference from it.")
+    return " ".join(parts)
 
 
 def _markdown_cell(row: summary.Row, column: str, metric: str) -> str:
@@ -57,14 +60,14 @@ def _markdown_cell(row: summary.Row, column: str, metric: str) -> str:
     if value is None:
         return "-"
     text = f"**{value.mean:.3f}**" if value.is_best else f"{value.mean:.3f}"
-    return text + _spread(value, " ± ") + _paper(value, "<br>{:.3f} ({:+.3f})")
+    return text + spread(value, " ± ") + paper(value, "<br>{:.3f} ({:+.3f})")
 
 
-def _spread(value: summary.Value, sign: str) -> str:
+def spread(value: summary.Value, sign: str) -> str:
     return "" if value.sd is None else f"{sign}{value.sd:.3f}"
 
 
-def _paper(value: summary.Value, form: str) -> str:
+def paper(value: summary.Value, form: str) -> str:
     return "" if value.paper is None else form.format(value.paper, value.difference)
 
 
@@ -103,86 +106,63 @@ def comma_separated(table: summary.Summary, *, phantom: bool) -> str:
     return text.getvalue()
 
 
-def latex(table: summary.Summary, *, phantom: bool, datasets_per_block: int = 5) -> str:
-    """A booktabs table in blocks of five datasets, as in the paper."""
-    blocks = [
-        table.columns[start : start + datasets_per_block]
-        for start in range(0, len(table.columns), datasets_per_block)
-    ]
-    caption = f"\\textbf{{{BANNER}}} " if phantom else ""
-    caption += "AUC and ACC on the test splits"
-    caption += "." if phantom else ", with the paper's values below in grey."
-    lines = [
-        "% \\usepackage{booktabs,xcolor}",
-        "\\begin{table}",
-        f"\\caption{{{caption}}}",
-        *(line for block in blocks for line in _latex_block(table, block)),
-        "\\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+class Terminal:
+    """Test AUC / ACC, as wide as the window: names break at spaces only.
+
+    Datasets in rows while every method has room for a column, else methods in rows,
+    and as many datasets beside each other as there is room for.
+    """
+
+    def __init__(self, table: summary.Summary, *, phantom: bool):
+        self._title = f"{BANNER}\n" * phantom + "Test AUC / ACC"
+        self._columns, self._rows = table.columns, table.rows
+
+    def __rich_console__(self, console, options):
+        names = [
+            rich_markup.escape(row.display_name) + " (incomplete)" * bool(row.lacking)
+            for row in self._rows
+        ]
+        cells = [[_terminal_cell(row, c) for c in self._columns] for row in self._rows]
+        down = max(map(len, self._columns))
+        across = [max(_NARROWEST, _longest_word(name)) for name in names]
+        if down + sum(across) + 3 * len(across) + 4 <= options.max_width:
+            turned = zip(self._columns, zip(*cells, strict=True), strict=True)
+            yield _terminal_table(self._title, names, across, turned)
+            return
+        width = max(_NARROWEST, *map(len, self._columns))
+        most = options.max_width - max(map(_longest_word, names)) - 4
+        count = max(1, most // (width + 3))
+        first = min(max(map(len, names)), options.max_width - count * (width + 3) - 4)
+        for start in range(0, len(self._columns), count):
+            block = self._columns[start : start + count]
+            rows = zip(names, (c[start : start + count] for c in cells), strict=True)
+            title = "" if start else self._title
+            yield _terminal_table(title, block, [width] * len(block), rows, first=first)
 
 
-def _latex_block(table: summary.Summary, columns: tuple[str, ...]) -> list[str]:
-    titles = [f"\\multicolumn{{2}}{{c}}{{{_escaped(table.title(c))}}}" for c in columns]
-    lines = [
-        f"\\begin{{tabular}}{{l{'cc' * len(columns)}}}",
-        "\\toprule",
-        f"Methods & {' & '.join(titles)} \\\\",
-        " & ".join(["", *["AUC", "ACC"] * len(columns)]) + " \\\\",
-        "\\midrule",
-    ]
-    keys = [(column, metric) for column in columns for metric in summary.METRICS]
-    for row in table.rows:
-        values = [row.values.get(key) for key in keys]
-        mark = "$^*$" if row.lacking else ""
-        cells = [_latex_cell(value) for value in values]
-        lines.append(
-            " & ".join([f"{_escaped(row.display_name)}{mark}", *cells]) + " \\\\"
-        )
-        if any(value and value.paper is not None for value in values):
-            papers = [
-                "" if v is None else _paper(v, "\\textcolor{{gray}}{{{:.3f}}}")
-                for v in values
-            ]
-            lines.append(" & ".join(["\\quad paper", *papers]) + " \\\\")
-    lines += ["\\bottomrule", "\\end{tabular}"]
-    if any(row.lacking for row in table.rows):
-        lines.append("\\\\ $^*$ incomplete: a dataset or a seed is missing.")
-    return [*lines, ""]
-
-
-def _latex_cell(value: summary.Value | None) -> str:
-    if value is None:
-        return "--"
-    text = f"\\textbf{{{value.mean:.3f}}}" if value.is_best else f"{value.mean:.3f}"
-    return text + _spread(value, "{\\scriptsize$\\pm$") + "}" * (value.sd is not None)
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text)
-
-
-def terminal(table: summary.Summary, *, phantom: bool) -> rich_table.Table:
-    """Datasets in rows, so that it fits a narrow terminal: test AUC / ACC."""
-    shown = rich_table.Table(
-        title=BANNER if phantom else "Test AUC / ACC", title_justify="left"
-    )
-    shown.add_column("", no_wrap=True)
-    for row in table.rows:
-        name = rich_markup.escape(row.display_name)
-        name += " (incomplete)" if row.lacking else ""
-        shown.add_column(name, overflow="fold")
-    for column in table.columns:
-        cells = []
-        for row in table.rows:
-            values = [row.values.get((column, metric)) for metric in summary.METRICS]
-            cells.append(" / ".join(_terminal_cell(value) for value in values))
-        shown.add_row(column, *cells)
+def _terminal_table(title: str, headers, widths, rows, first=0) -> rich_table.Table:
+    shown = rich_table.Table(title=title or None, title_justify="left")
+    shown.add_column("", min_width=first)
+    for header, width in zip(headers, widths, strict=True):
+        shown.add_column(header, min_width=width)
+    for name, cells in rows:
+        shown.add_row(name, *cells)
     return shown
 
 
-def _terminal_cell(value: summary.Value | None) -> str:
-    if value is None:
-        return "-"
-    text = f"{value.mean:.3f}"
-    return f"[bold]{text}[/bold]" if value.is_best else text
+def _longest_word(name: str) -> int:
+    return max(map(len, name.split()), default=0)
+
+
+def _terminal_cell(row: summary.Row, column: str) -> str:
+    texts = []
+    for metric in summary.METRICS:
+        value = row.values.get((column, metric))
+        text = "-" if value is None else f"{value.mean:.3f}"
+        texts.append(f"[bold]{text}[/bold]" if value and value.is_best else text)
+    return " / ".join(texts)
+
+
+def terminal(table: summary.Summary, *, phantom: bool) -> Terminal:
+    """What `rich` prints."""
+    return Terminal(table, phantom=phantom)

@@ -4,7 +4,16 @@ import csv
 import pathlib
 
 from medmnist_tfds.decathlon import result as results
-from medmnist_tfds.decathlon.report import collect, figures, page, summary, tables
+from medmnist_tfds.decathlon.report import (
+    collect,
+    confusion,
+    facts,
+    figures,
+    latex,
+    page,
+    summary,
+    tables,
+)
 from medmnist_tfds.process import errors, files
 
 
@@ -37,33 +46,24 @@ def write(
     table = summary.summarize(decathlon)
     method = _chosen(decathlon, table, method)
     undone = [line(entry) for entry in decathlon.undone()]
-    budgets = [
-        f"{title}: {line}"
-        for name, title in decathlon.methods.items()
-        for line in decathlon.budgets(name)
-        if line
-    ]
-    text = tables.markdown(
-        table, phantom=decathlon.phantom, budgets=budgets, undone=undone
-    )
+    ran = facts.gather(decathlon)
+    lists = {
+        "Changed from the methods' own budget `paper`": facts.lines(ran, "changed"),
+        "Not done": undone,
+        "How they were run": [each.line for each in ran if each.machines],
+        "Settings": facts.lines(ran, "settings"),
+    }
+    text = tables.markdown(table, phantom=decathlon.phantom, lists=lists)
     _text(out / "table2.md", text)
     _text(out / "table2.csv", tables.comma_separated(table, phantom=decathlon.phantom))
-    _text(out / "table2.tex", tables.latex(table, phantom=decathlon.phantom))
+    _text(out / "table2.tex", latex.table(table, phantom=decathlon.phantom))
     figures.save(figures.splits_picture(decathlon), out / "figure2.png")
-    pictures = {"Methods on training, validation and test split": out / "figure2.png"}
     if method is not None:
-        figures.save(
-            figures.confusion_picture(decathlon, method), out / "confusion.png"
-        )
+        picture = figures.confusion_picture(decathlon, method)
+        figures.save(picture, out / "confusion.png")
         _per_class(decathlon, method, out / "per_class.csv")
-        pictures[f"{decathlon.methods[method]}: confusion"] = out / "confusion.png"
     page.write(
-        out / "index.html",
-        decathlon,
-        table,
-        pictures=pictures,
-        method=method,
-        undone=undone,
+        out / "index.html", decathlon, table, ran=ran, method=method, undone=undone
     )
     return out, decathlon, table
 
@@ -100,8 +100,10 @@ def _per_class(decathlon, method: str, path: pathlib.Path) -> None:
     with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["method", "dataset", "label", "test_auc"])
-        for dataset, labels in page.per_class(decathlon, method).items():
-            writer.writerows([method, dataset, *pair] for pair in labels)
+        for matrix in confusion.matrices(decathlon, method).values():
+            dataset = matrix.dataset
+            for label, auc in zip(dataset.labels, matrix.auc, strict=True):
+                writer.writerow([method, dataset.paper_name, label, auc])
 
 
 def _text(path: pathlib.Path, text: str) -> None:

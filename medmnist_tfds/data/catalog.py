@@ -62,6 +62,7 @@ class Dataset:
     labels: tuple[str, ...]  # in the order of the .npz label numbers
     license: str
     releases: Mapping[str, Release]
+    label_note: str | None = None  # what labels mean that are no words
     caution: str | None = None  # shown to whoever loads the data
 
     @property

@@ -1,14 +1,12 @@
 """A report against numbers computed here from the prediction files alone."""
 
 import csv
-import html.parser
 import io
 import json
 import pathlib
 import re
 import shutil
 import statistics
-import subprocess
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ from sklearn import metrics
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
-from medmnist_tfds.decathlon.report import collect, page, summary, tables, write
+from medmnist_tfds.decathlon.report import collect, confusion, figures, tables, write
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import predictions
 
@@ -230,8 +228,6 @@ def test_the_average_s_interval_is_that_of_the_mean(report):
 
 
 def test_figure_2_shows_each_split_and_metric(report):
-    from medmnist_tfds.decathlon.report import figures
-
     found = collect.collect(report)
     picture = figures.splits_picture(found)
     number = list(found.methods).index("good")
@@ -247,13 +243,11 @@ def test_figure_2_shows_each_split_and_metric(report):
 
 
 def test_confusion_cells_show_the_share_of_their_row(report):
-    from medmnist_tfds.decathlon.report import figures
-
     found = collect.collect(report)
     picture = figures.confusion_picture(found, "good")
     axes = picture.axes[found.datasets.index("retina")]
     shown = np.array([int(text.get_text()) for text in axes.texts]).reshape(5, 5)
-    counts, _ = figures.counted(found, "good", catalog.DATASETS["retina"])
+    counts = confusion.matrices(found, "good")["retina"].counts
     shares = 100 * counts / counts.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(shown, shares, atol=0.51)
 
@@ -269,6 +263,7 @@ def test_the_paper_stands_beside_its_own_release_only(release, is_paper):
         variant=catalog.variant("breast"),
         scores={},
         predicted={},
+        history={},
     )
     found = collect.Decathlon(
         root=pathlib.Path("none"),
@@ -277,6 +272,7 @@ def test_the_paper_stands_beside_its_own_release_only(release, is_paper):
         budget="paper",
         entries=(entry,),
         targets={},
+        sources={},
     )
     value = found.paper("resnet18_28", "breast", "auc")
     assert value == (0.897 if is_paper else None)
@@ -315,12 +311,9 @@ def test_a_folder_without_a_decathlon_is_refused(tmp_path):
 
 
 def test_the_confusion_matrix_counts_every_example(report):
-    from medmnist_tfds.decathlon.report import figures
-
     found = collect.collect(report)
-    for name in DATASETS:
-        dataset = catalog.DATASETS[name]
-        counts, _ = figures.counted(found, "good", dataset)
+    for name, matrix in confusion.matrices(found, "good").items():
+        dataset, counts = matrix.dataset, matrix.counts
         per_example = dataset.num_labels if name == "chest" else 1
         assert counts.sum() == 2 * 200 * per_example  # two seeds
         targets = found.targets[name]
@@ -336,79 +329,3 @@ def test_the_pictures_are_pictures(report):
         with Image.open(report / "report" / name) as picture:
             pixels = np.asarray(picture.convert("L"))
         assert pixels.shape[1] > 600 and pixels.std() > 5
-
-
-class _Page(html.parser.HTMLParser):
-    """Every address that a page would ask for."""
-
-    def __init__(self):
-        super().__init__()
-        self.addresses: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.addresses += [v for k, v in attrs if k in ("src", "href", "srcset")]
-
-
-def test_the_page_asks_for_nothing_else(report):
-    parsed = _Page()
-    text = (report / "report/index.html").read_text()
-    parsed.feed(text)
-    found = parsed.addresses
-    assert found and all(address.startswith("data:") for address in found)
-    assert "url(" not in text and "@import" not in text and "<script" not in text
-
-
-def widest(report, path: pathlib.Path) -> None:
-    """A page with all ten datasets, and all that can stand in a cell."""
-    found = collect.collect(report)
-    value = summary.Value(
-        mean=0.5, sd=0.01, low=0.4, high=0.6, seeds=3, paper=0.6, is_best=True
-    )
-    columns = (*catalog.DATASETS, summary.AVERAGE)
-    row = summary.Row(
-        method="good",
-        display_name="Google AutoML Vision",
-        values={(c, m): value for c in columns for m in summary.METRICS},
-        lacking=("breast",),
-    )
-    page.write(
-        path,
-        found,
-        summary.Summary(columns=columns, rows=(row, row)),
-        pictures={"Figure 2": report / "report/figure2.png"},
-        method="good",
-        undone=["a reason " + "x" * 300],
-    )
-
-
-@pytest.mark.parametrize("width", [1920, 1280, 1160, 800, 390])
-def test_the_page_fits_the_window_of_a_browser(report, tmp_path, width):
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    browser = next(filter(None, map(shutil.which, names)), None)
-    if browser is None:
-        pytest.skip("no Chromium or Chrome on the PATH")
-    measure = (
-        "<script>document.title = document.documentElement.scrollWidth + ' ' + "
-        "document.documentElement.clientWidth + ' ' + "
-        "[...document.images].every(i => i.complete && i.naturalWidth)</script>"
-    )
-    path = tmp_path / "page.html"
-    widest(report, path)
-    # A headless window is not narrower than 500 pixels: a frame is.
-    path.write_text(path.read_text().replace("</body>", f"{measure}</body>"))
-    frame = tmp_path / "frame.html"
-    frame.write_text(
-        f'<iframe src=page.html width={width} height=900 onload="document.title = '
-        'frames[0].document.title"></iframe>'
-    )
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += ["--allow-file-access-from-files", f"--user-data-dir={tmp_path}/profile"]
-    done = subprocess.run(
-        [*command, "--virtual-time-budget=10000", frame.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    (title,) = re.findall("<title>(.*?)</title>", done.stdout)
-    whole, seen, has_images = title.split()
-    assert int(whole) <= int(seen) <= width and has_images == "true"

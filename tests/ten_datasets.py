@@ -1,0 +1,85 @@
+"""A Decathlon on all ten phantoms that nobody has run: its scores are drawn here."""
+
+import pathlib
+
+import numpy as np
+
+from medmnist_tfds.data import arrays, catalog
+from medmnist_tfds.decathlon.report import collect
+from medmnist_tfds.score import scoring
+
+# Those of the methods that come with the package.
+NAMES = (
+    "ResNet-18 (28)",
+    "ResNet-18 (224)",
+    "ResNet-50 (28)",
+    "ResNet-50 (224)",
+    "auto-sklearn",
+    "AutoKeras",
+    "Google AutoML Vision",
+    "Class frequencies",
+)
+FACTS = {
+    "seconds": 5400.0,
+    "peak_memory_bytes": 3 * 2**30,
+    "cores": 4,
+    "ended": "2026-11-23T23:15:40+00:00",
+    "is_resumed": False,
+    "packages": ["keras==3.15.1", "numpy==2.4.6"],
+    "changed": {"epochs": [100, 2]},
+    "machine": {
+        "cpu": "EPYC 7B13",
+        "cpu_cores": 8,
+        "memory_gib": 31.3,
+        "gpus": ["NVIDIA L4", "NVIDIA L4"],
+        "system": "Linux 6.1 x86_64",
+        "python": "3.11.9",
+    },
+}
+
+
+def decathlon(*, names=NAMES, seeds=(0, 1), datasets=tuple(catalog.DATASETS), **facts):
+    """With `facts` over FACTS in each result."""
+    sources = {n: arrays.find(catalog.variant(n, phantom=True)) for n in datasets}
+    targets = {n: sources[n].labels("test") for n in datasets}
+    entries = [
+        _entry(name, dataset, seed, targets[dataset], FACTS | facts)
+        for dataset in datasets
+        for name in names
+        for seed in seeds
+    ]
+    return collect.Decathlon(
+        root=pathlib.Path("none"),
+        phantom=True,
+        release="phantom",
+        budget="smoke",
+        entries=tuple(entries),
+        targets=targets,
+        sources=sources,
+    )
+
+
+def _entry(name: str, dataset: str, seed: int, targets, facts: dict) -> collect.Entry:
+    variant = catalog.variant(dataset, phantom=True)
+    rng = np.random.default_rng([seed, len(name)])
+    values = rng.random((len(targets), variant.dataset.num_labels))
+    score = scoring.score(targets, values, task=variant.dataset.task)
+    epochs = [1.0, 2.0, 3.0]
+    result = {
+        "dataset": variant.tfds_name,
+        "method": name,
+        "display_name": name,
+        "paper_row": name,
+        "seed": seed,
+        "status": "done",
+        "budget": {"epochs": 2},
+        "settings": {"batch_size": 128},
+    }
+    return collect.Entry(
+        result=result | facts,
+        folder=pathlib.Path("none"),
+        variant=variant,
+        scores=dict.fromkeys(catalog.SPLITS, score),
+        predicted={"test": values},
+        history={"epoch": epochs, "loss": [3.0, 2.0, 1.0], "val_auc": [0.5, 0.7, 0.6]},
+    )
