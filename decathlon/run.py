@@ -112,7 +112,8 @@ def preview(
     grid = _grid(plan, root)
     show = progress.Progress(grid, console=console, jobs=plan.at_once)
     missing = _without_result(grid, plan, show)
-    forecast = _forecast(plan, missing, show, console, asks_all=True)
+    with _terminable():
+        forecast = _forecast(plan, missing, show, console, asks_all=True)
     for name, reason in _lacking(missing).items():
         show.say(f"{name}: {reason}")
     return forecast

@@ -141,6 +141,7 @@ def test_cells_that_have_ended_are_the_better_estimate(tmp_path, data_dir):
     more = plan(data_dir, [folder], seeds=(0, 1, 2))
     said = preview(more, tmp_path / "out")
     assert "1 of 3 have results already." in said
+    assert "gives no estimate" not in said  # it was not asked
     assert (
         "2 to run, one at a time: at most 2 days; on this machine about 40 min" in said
     )
@@ -153,7 +154,6 @@ def test_a_smoke_run_asks_for_no_estimate(tmp_path, data_dir):
     assert not (tmp_path / "asked").exists()
     _, said = run(plan(data_dir, [folder], budget="paper"), tmp_path / "paper")
     assert "at most 24 h; on this machine about 2.5 h" in said
-    # Of the estimate some seconds have passed.
     assert re.search(r"running  breast-good-seed0  \(1 left, about 2.5 h\)", said)
 
 

@@ -139,6 +139,8 @@ def test_an_estimate_is_that_of_the_program(tmp_path):
     assert own.estimate == ()
     text = "extends = '../a'\nestimate = ['awk', '{folder}/it']"
     assert methods.find(define(tmp_path / "d", text)).estimate == ("awk", "{folder}/it")
+    own = methods.find(define(tmp_path / "e", "extends = '../d'", "its own"))
+    assert own.estimate == ()
 
 
 @pytest.mark.parametrize(
