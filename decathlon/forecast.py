@@ -18,6 +18,7 @@ from medmnist_tfds.process import terminal
 
 _HOUR = 3600
 _FEW_EPOCHS = 20
+_ASKING = "Asking the methods how long they take here"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Forecast:
     limits: dict[str, float]
     jobs: int | None
     problems: dict[str, str]  # by method: why its estimates are unknown
+    is_complete: bool  # no method that could tell was left unasked
 
     def most(self, chosen: list[cells.Cell]) -> float:
         """Seconds after which these have all ended, whatever they do."""
@@ -88,39 +90,36 @@ def make(
         for cell in startable
         if cell.method.name in known
     }
-    asked = [
-        cell
-        for cell in startable
-        if cell.name not in seconds
-        and cell.method.estimate
-        and (asks_all or _is_long(cell, limits))
-    ]
-    problems = {}
-    for name, chosen in _told_of(_by_method(asked), console):
-        answer, problem = estimates.ask(chosen, resources.share(0, jobs or 1))
+    could_tell = [c for c in startable if c.name not in seconds and c.method.estimate]
+    asked = [cell for cell in could_tell if asks_all or _is_long(cell, limits)]
+    problems, by_method = {}, _by_method(asked)
+    if by_method and not console.is_terminal:
+        names, most = ", ".join(by_method), estimates.LIMIT_SECONDS
+        terminal.say(f"{_ASKING}, up to {most} s each: {names}.", console=console)
+    for name, chosen in by_method.items():
+        with _shown(f"{_ASKING}: {name}", console):
+            answer, problem = estimates.ask(chosen, resources.share(0, jobs or 1))
         pairs = zip(chosen, answer, strict=True)
         seconds |= {cell.name: value for cell, value in pairs if value is not None}
         if problem:
             problems[name] = problem
     return Forecast(
-        cells=startable, seconds=seconds, limits=limits, jobs=jobs, problems=problems
+        cells=startable,
+        seconds=seconds,
+        limits=limits,
+        jobs=jobs,
+        problems=problems,
+        is_complete=asked == could_tell,
     )
 
 
 def _is_long(cell: cells.Cell, limits: dict[str, float]) -> bool:
-    return cell.budget_name != "smoke" and limits[cell.name] > _HOUR
+    return cell.budget_name != "smoke" and limits[cell.name] >= _HOUR
 
 
-def _told_of(by_method: dict, console: rich_console.Console):
-    """The items, while it is said what one is waiting for."""
-    start, most = "Asking the methods how long they take here", estimates.LIMIT_SECONDS
-    if by_method and not console.is_terminal:
-        names = ", ".join(by_method)
-        terminal.say(f"{start}, up to {most} s each: {names}.", console=console)
-    for name, chosen in by_method.items():
-        show = console.status(f"{start}: {name}") if console.is_terminal else None
-        with show or contextlib.nullcontext():
-            yield name, chosen
+def _shown(text: str, console: rich_console.Console):
+    """Meanwhile a terminal shows it; elsewhere nobody waits for the next line."""
+    return console.status(text) if console.is_terminal else contextlib.nullcontext()
 
 
 def tell(forecast: Forecast, *, console: rich_console.Console) -> None:
@@ -130,14 +129,15 @@ def tell(forecast: Forecast, *, console: rich_console.Console) -> None:
         terminal.say(text, console=console)
 
     count, most = len(forecast.cells), rough(forecast.most(forecast.cells))
-    turns = {None: "all in turn", 1: "one at a time"}
+    turns = {None: "in turn", 1: "one at a time"}
     turns = turns.get(forecast.jobs, f"{forecast.jobs} at a time")
-    if not forecast.seconds:
-        say(f"{count} to run, {turns}: at most {most}. --dry-run estimates it.")
-        return
-    about = _estimate(forecast, forecast.cells)
-    say(f"{count} to run, {turns}: at most {most}; on this machine {about}.")
-    console.print(_table(forecast))
+    about = ""
+    if forecast.seconds:
+        about = f"; on this machine {_estimate(forecast, forecast.cells)}"
+    hint = "" if forecast.is_complete else " --dry-run estimates it."
+    say(f"{count} to run, {turns}: at most {most}{about}.{hint}")
+    if forecast.seconds:
+        console.print(_table(forecast))
     for name, problem in forecast.problems.items():
         say(f"{name} gives no estimate: {problem}.")
     for name, chosen in forecast.methods().items():

@@ -157,6 +157,16 @@ def test_a_smoke_run_asks_for_no_estimate(tmp_path, data_dir):
     assert re.search(r"running  breast-good-seed0  \(1 left, about 2.5 h\)", said)
 
 
+def test_a_run_without_estimates_says_why_or_how(tmp_path, data_dir):
+    folder = make(tmp_path, "raise RuntimeError('no such luck')")
+    _, said = run(plan(data_dir, [folder], budget="paper"), tmp_path / "out")
+    assert "1 to run, one at a time: at most 24 h.\n" in said
+    assert "good gives no estimate: exit code 1: RuntimeError: no such luck." in said
+    (folder,) = small_methods.make(tmp_path, "silent")
+    said = preview(plan(data_dir, [folder]), tmp_path / "other")
+    assert said.endswith("1 to run, one at a time: at most 24 h.\n")
+
+
 def test_cells_that_will_not_end_within_their_limit_are_told_of(tmp_path, data_dir):
     folder = make(tmp_path, PER_IMAGE)
     said = preview(plan(data_dir, [folder], limit_hours=2), tmp_path / "out")

@@ -15,7 +15,7 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.process import memory, quiet
 
 _START_SECONDS = 20  # imports, tracing of the steps, the last scores
-_IMAGES = 8  # of a step on a CPU, where twice the images take twice the time
+_IMAGES = 16  # of a step on a CPU, where twice the images take twice the time
 # A forward pass of three thirds: two more are the gradients of inputs and of weights.
 _FORWARD = 1 / 3
 
