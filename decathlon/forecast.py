@@ -94,8 +94,8 @@ def make(
     asked = [cell for cell in could_tell if asks_all or _is_long(cell, limits)]
     problems, by_method = {}, _by_method(asked)
     if by_method and not console.is_terminal:
-        names, most = ", ".join(by_method), estimates.LIMIT_SECONDS
-        terminal.say(f"{_ASKING}, up to {most} s each: {names}.", console=console)
+        most = estimates.LIMIT_SECONDS
+        terminal.say(f"{_ASKING}, up to {most} s each.", console=console)
     for name, chosen in by_method.items():
         with _shown(f"{_ASKING}: {name}", console):
             answer, problem = estimates.ask(chosen, resources.share(0, jobs or 1))

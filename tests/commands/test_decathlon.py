@@ -1,7 +1,9 @@
 """`medmnist-tfds decathlon`: a slip of the user's is one line, and starts nothing."""
 
+import contextlib
 import os
 import pathlib
+import pty
 import re
 import subprocess
 import sys
@@ -187,6 +189,44 @@ def test_the_next_command_that_is_printed_works(tmp_path, is_on_path):
     assert program == expected
     listing = f"{program} decathlon methods"
     subprocess.run(listing, shell=True, check=True, capture_output=True, **options)
+
+
+def on_a_terminal(arguments: list[str], folder: pathlib.Path) -> list[str]:
+    """What a terminal shows of a command, in lines, without what moves its cursor."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "medmnist_tfds", "decathlon", *arguments]
+    variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    variables.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a user has not set it
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=variables
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux' way to say that it has ended
+        while part := os.read(ours, 2**16):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0, shown.decode()
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+
+def test_a_terminal_shows_cells_and_nothing_of_libraries(tmp_path):
+    arguments = "run --phantom --budget smoke --methods constant --jobs 2".split()
+    lines = on_a_terminal([*arguments, "--datasets", "breast,chest"], tmp_path)
+    known = (
+        r"2 cells: 1 method x 2 datasets x 1 seed\.",
+        r"2 to run, 2 at a time: at most 1 h\. --dry-run estimates it\.",
+        r" +constant",
+        r"(breast|chest) +[·▶✓]",
+        r"▶ (breast|chest) constant seed0  0:0\d",
+        r"(\d \w+(, )?)+(  \(\d left(, about 0:0\d)?\))?",
+        r"2 of 2 cells are done\. Results: runs/decathlon-phantom",
+        r"Next: .*medmnist-tfds decathlon report runs/decathlon-phantom",
+    )
+    strange = [x for x in lines if not any(re.fullmatch(k, x) for k in known)]
+    assert not strange
+    assert lines[-3] == "2 done"
 
 
 def test_without_the_script_the_interpreter_is_named(tmp_path, monkeypatch):
