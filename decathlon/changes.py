@@ -77,8 +77,9 @@ def _unknown(method, field: str, budget: str, known: dict) -> errors.MedMNISTErr
             f"and this is the budget {budget}. Expected one of {', '.join(known)}. "
             f"Leave it out, or choose --budget {others[0]}."
         )
-    near = difflib.get_close_matches(field, known, n=1, cutoff=0)
+    near = difflib.get_close_matches(field, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
     return errors.MedMNISTError(
-        f"{method.name} has no field {field!r}. Expected one of {', '.join(known)}. "
-        f"Did you mean {near[0]!r}?"
+        f"{method.name} has no field {field!r}. Expected one of {', '.join(known)}."
+        f"{hint}"
     )

@@ -30,6 +30,7 @@ _FIELDS = {
     "requirements": list,
     "build_requirements": list,
     "command": list,
+    "estimate": list,
     "memory_gib": (int, float),
     "variables": list,
     "recipe": str,
@@ -61,7 +62,7 @@ def read(folder: pathlib.Path) -> dict:
             raise wrong(
                 path, f"gives {name} the value {value!r}", "as the README shows"
             )
-    for name in ("requirements", "build_requirements", "command", "variables"):
+    for name in [name for name, kind in _FIELDS.items() if kind is list]:
         if not all(isinstance(part, str) for part in fields.get(name, ())):
             raise wrong(path, f"gives {name} {fields[name]!r}", "a list of strings")
     if fields.get("command") == []:

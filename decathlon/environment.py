@@ -21,7 +21,7 @@ import pooch
 from packaging import specifiers
 
 from medmnist_tfds.decathlon import method as methods
-from medmnist_tfds.process import errors, files
+from medmnist_tfds.process import errors, files, terminal
 
 _MINORS = range(14, 7, -1)  # of Python 3, newest first
 
@@ -45,7 +45,7 @@ def interpreter(method: methods.Method) -> pathlib.Path | Missing:
     if not method.has_environment:
         return pathlib.Path(sys.executable)
     folder = _folder(method)
-    command = f"medmnist-tfds decathlon setup {_argument(method)}"
+    command = f"{terminal.command()} decathlon setup {_argument(method)}"
     if not (folder / "environment.json").exists():
         return Missing(reason=f"its environment is not built; run: {command}")
     if _read(folder).get("asked_for") != _asked_for(method):
@@ -165,7 +165,7 @@ def _how_to_get(method) -> str:
     version = match[0] if match else "3"
     return (
         f"Install one (`conda create -n py{version} python={version}`, `pyenv install "
-        f"{version}`, `uv python install {version}`) and name it: medmnist-tfds "
+        f"{version}`, `uv python install {version}`) and name it: {terminal.command()} "
         f"decathlon setup {_argument(method)} --python /path/to/python{version}"
     )
 

@@ -9,7 +9,15 @@ import zipfile
 import numpy as np
 
 from medmnist_tfds.data import arrays, catalog
+from medmnist_tfds.data.medmnist_phantom import (
+    medmnist_phantom_dataset_builder as phantom,
+)
 from medmnist_tfds.process import files
+
+
+def images(variant: catalog.Variant) -> dict[str, int]:
+    """How many each split has, before any data are there."""
+    return dict(phantom.SPLITS if variant.phantom else variant.release.splits)
 
 
 def write_data(path: pathlib.Path, source: arrays.Arrays) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ from medmnist_tfds.process import errors
 BUILT_IN = pathlib.Path(__file__).resolve().parent / "methods"
 _ROOMS = ("process", "data", "score", "models", "train")  # those that a method may use
 _DEFAULT_COMMAND = ("{python}", "{folder}/run.py")
+_DEFAULT_ESTIMATE = ("{python}", "{folder}/estimate.py")
 _DEFAULT_BUDGET = {"limit_hours": 24.0}
 
 
@@ -43,6 +44,7 @@ class Method:
     requirements: tuple[str, ...]  # none: runs in this package's own environment
     build_requirements: tuple[str, ...]  # installed before them
     command: tuple[str, ...]  # the cell's folder is put after it
+    estimate: tuple[str, ...]  # the program that says how long cells take; or empty
     memory_gib: float | None
     variables: tuple[str, ...]  # of the environment: secrets that it needs
     recipe: str | None  # of `train`: the settings start from its fields
@@ -120,7 +122,7 @@ def built_in() -> list[str]:
 
 
 def find(name: str) -> Method:
-    """The method of that name, or in that folder.
+    """The method of that name, as people write it, too, or in that folder.
 
     Raises:
       MedMNISTError: there is none, or its definition is wrong.
@@ -128,12 +130,20 @@ def find(name: str) -> Method:
     folder = _folder(name, pathlib.Path.cwd())
     if folder is not None:
         return read(folder)
+    if wanted := _letters(name):  # "ResNet-18 (28)", "auto-sklearn"
+        for method in map(find, built_in()):
+            if wanted in (_letters(method.name), _letters(method.display_name)):
+                return method
     near = difflib.get_close_matches(name, built_in(), n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise errors.MedMNISTError(
         f"There is no method {name!r}. Expected one of {', '.join(built_in())}, or a "
         f"folder that holds {definition.FILE}.{hint}"
     )
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 def read(folder: pathlib.Path) -> Method:
@@ -163,12 +173,24 @@ def read(folder: pathlib.Path) -> Method:
         requirements=tuple(fields.get("requirements", ())),
         build_requirements=tuple(fields.get("build_requirements", ())),
         command=tuple(definitions[program_folder].get("command", _DEFAULT_COMMAND)),
+        estimate=_estimate(definitions, program_folder),
         memory_gib=fields.get("memory_gib"),
         variables=tuple(fields.get("variables", ())),
         recipe=fields.get("recipe"),
         own_settings=fields["settings"],
         budgets={name: tuple(entries) for name, entries in fields["budgets"].items()},
     )
+
+
+def _estimate(definitions: dict, program_folder: pathlib.Path) -> tuple[str, ...]:
+    """That of the program: a method that brings its own has none of its base's."""
+    for place, given in definitions.items():
+        if "estimate" in given:
+            return tuple(given["estimate"])
+        if place == program_folder:
+            break
+    has_one = (program_folder / "estimate.py").is_file()
+    return _DEFAULT_ESTIMATE if has_one else ()
 
 
 def _definitions(folder: pathlib.Path) -> dict[pathlib.Path, dict]:

@@ -3,16 +3,14 @@
 Never decides anything; it is told what happened.
 """
 
-import statistics
 import time
 
-from rich import box as rich_box
 from rich import console as rich_console
 from rich import live as rich_live
-from rich import table as rich_table
 from rich import text as rich_text
 
 from medmnist_tfds.decathlon import cell as cells
+from medmnist_tfds.decathlon import forecast
 from medmnist_tfds.process import terminal
 
 _SIGNS = {
@@ -22,6 +20,7 @@ _SIGNS = {
     "missing": ("?", "yellow"),
     "waiting": ("·", "dim"),
 }
+_FIRST_WORD, _NEXT_WORD = 60, 3600  # seconds; where there is no terminal
 
 
 class Progress:
@@ -44,8 +43,11 @@ class Progress:
     ):
         self._grid, self._console, self._jobs, self._clock = grid, console, jobs, clock
         self.states = {cell.name: "waiting" for cell in grid}
+        self.estimates: dict[str, float] = {}  # seconds by name, of what has not run
         self._seconds: dict[str, float] = {}
         self._started: dict[str, float] = {}
+        self._words: dict[str, str] = {}
+        self._next_word: dict[str, float] = {}
         self._told: set[tuple] = set()
         self._live = rich_live.Live(
             console=console, get_renderable=self._table, refresh_per_second=2
@@ -72,12 +74,27 @@ class Progress:
         self.states[cell.name] = state
         if state == "running":
             self._started[cell.name] = self._clock()
+            self._next_word[cell.name] = _FIRST_WORD
         if result and "seconds" in result:
             self._seconds[cell.name] = result["seconds"]
         if not self._console.is_terminal:
             self.say(f"{state:8} {cell.name}{_detail(result)}{self._left()}")
         elif state == "failed" or (state == "missing" and self._is_news(result)):
             self.say(f"{state:8} {cell.name}{_detail(result)}")
+
+    def hear(self, cell: cells.Cell, words: str) -> None:
+        """Tells what a running cell's program has said last, as one printable line.
+
+        A terminal shows it beside the cell; elsewhere it is told after a minute, then
+        after twice the time, and then once an hour.
+        """
+        words = " ".join(words.split())
+        self._words[cell.name] = words
+        spent = self._spent(cell)
+        if self._console.is_terminal or spent < self._next_word[cell.name] or not words:
+            return
+        self._next_word[cell.name] = spent + min(spent, _NEXT_WORD)
+        self.say(f"running  {cell.name}  {_duration(spent)}  {words}")
 
     def _is_news(self, result: dict) -> bool:
         """One environment that is not built would fill the screen, cell by cell."""
@@ -93,59 +110,92 @@ class Progress:
     def count(self, state: str) -> int:
         return sum(each == state for each in self.states.values())
 
+    def rates(self) -> dict[str, float]:
+        """Seconds per image of the cells that have ended, by method."""
+        return forecast.rates(self._grid, self._seconds)
+
     def seconds_left(self) -> float | None:
-        """By the mean of ended cells of the same method, per image; or None."""
-        rates: dict[str, list[float]] = {}
+        """By ended cells of the same method, else by estimates; None if unknown."""
+        rates, left = self.rates(), 0.0
         for cell in self._grid:
-            if self._seconds.get(cell.name):
-                rate = self._seconds[cell.name] / cell.images
-                rates.setdefault(cell.method.name, []).append(rate)
-        left = 0.0
-        for cell in self._grid:
-            if self.states[cell.name] in ("waiting", "running"):
-                if cell.method.name not in rates:
-                    return None
-                whole = statistics.fmean(rates[cell.method.name]) * cell.images
-                spent = self._clock() - self._started.get(cell.name, self._clock())
-                left += max(0.0, whole - spent)
+            if self.states[cell.name] not in ("waiting", "running"):
+                continue
+            if cell.method.name in rates:
+                whole = rates[cell.method.name] * cell.images
+            elif cell.name in self.estimates:
+                whole = self.estimates[cell.name]
+            else:
+                return None
+            left += max(0.0, whole - self._spent(cell))
         return left / (self._jobs or max(1, self.count("running")))
 
+    def _spent(self, cell: cells.Cell) -> float:
+        now = self._clock()
+        return now - self._started.get(cell.name, now)
+
     def _left(self) -> str:
-        left = self.seconds_left()
         open_cells = self.count("waiting") + self.count("running")
-        about = f", about {_duration(left)}" if left is not None and open_cells else ""
+        if not open_cells:
+            return ""
+        left = self.seconds_left()
+        about = f", about {_about(left)}" if left is not None else ""
         return f"  ({open_cells} left{about})"
 
     def _table(self) -> rich_console.Group:
+        """A sign for each cell, the running ones with their last words, and a sum."""
         counts = ", ".join(
             f"{self.count(state)} {state}" for state in _SIGNS if self.count(state)
         )
-        table = rich_table.Table(
-            box=rich_box.SIMPLE,
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
-        )
-        methods = list(dict.fromkeys(cell.method.name for cell in self._grid))
-        datasets = list(dict.fromkeys(cell.variant.config for cell in self._grid))
-        table.add_column("", no_wrap=True)
-        for name in methods:
-            table.add_column(name, overflow="fold")
-        for dataset in datasets:
-            table.add_row(dataset, *(self._signs(dataset, name) for name in methods))
-        return rich_console.Group(table, f"{counts}{self._left()}")
+        rows = self._rows()
+        running = [c for c in self._grid if self.states[c.name] == "running"]
+        lines = [line for cell in running for line in self._lines(cell)]
+        # Of what is higher than the terminal, the end is not seen.
+        room = max(0, self._console.height - len(rows) - 2)
+        end = rich_text.Text(f"{counts}{self._left()}")
+        return rich_console.Group(*rows, *lines[:room], end)
 
-    def _signs(self, dataset: str, method: str) -> rich_text.Text:
-        """A sign per seed, then how long the oldest running one has been at it."""
-        text, longest = rich_text.Text(), None
+    def _rows(self) -> list[rich_text.Text]:
+        """Methods above their columns as stairs, which break no name; then datasets."""
+        methods = list(dict.fromkeys(cell.method.name for cell in self._grid))
+        signs: dict[str, dict[str, list]] = {}
         for cell in self._grid:
-            if (cell.variant.config, cell.method.name) == (dataset, method):
-                text.append(*_SIGNS[self.states[cell.name]])
-                if self.states[cell.name] == "running":
-                    spent = self._clock() - self._started[cell.name]
-                    longest = max(spent, longest or 0)
-        if longest is not None:
-            text.append(f" {_duration(longest)}", "cyan")
-        return text
+            row = signs.setdefault(cell.variant.config, {name: [] for name in methods})
+            row[cell.method.name].append(_SIGNS[self.states[cell.name]])
+        seeds = max(len(each) for row in signs.values() for each in row.values())
+        margin = max(map(len, signs)) + 1
+        room = self._console.width - margin - max(map(len, methods))
+        width = max(1, min(seeds, room // max(1, len(methods) - 1) - 1))
+        step = "│".ljust(width + 1)
+        rows = [
+            " " * margin + step * number + name for number, name in enumerate(methods)
+        ]
+        texts = [rich_text.Text(row, no_wrap=True, overflow="ellipsis") for row in rows]
+        for dataset, row in signs.items():
+            for first in range(0, seeds, width):  # more than one line of many seeds
+                text = rich_text.Text(no_wrap=True)
+                text.append(f"{'' if first else dataset:{margin}}")
+                for each in row.values():
+                    part = each[first : first + width]
+                    text.append_tokens(part)
+                    text.append(" " * (width + 1 - len(part)))
+                texts.append(text)
+        return texts
+
+    def _lines(self, cell: cells.Cell) -> list[rich_text.Text]:
+        """A running cell and its last words: on a line of their own if need be."""
+        where = f"{cell.variant.config} {cell.method.name} seed{cell.seed}"
+        start = f" {where}  {_duration(self._spent(cell))}"
+        first = rich_text.Text.assemble(_SIGNS["running"], start)
+        words = rich_text.Text(self._words.get(cell.name, ""), "dim")
+        if not words:
+            return [first]
+        if first.cell_len + 2 + words.cell_len <= self._console.width:
+            lines = [first.append("  ").append_text(words)]
+        else:
+            lines = [first, rich_text.Text("  ").append_text(words)]
+        for line in lines:
+            line.no_wrap, line.overflow = True, "ellipsis"
+        return lines
 
 
 def _detail(result: dict | None) -> str:
@@ -155,6 +205,10 @@ def _detail(result: dict | None) -> str:
         test = result["scores"]["test"]
         return f"  test AUC {test['auc']:.3f} ACC {test['acc']:.3f}"
     return f"  {result.get('reason') or ''}"
+
+
+def _about(seconds: float) -> str:
+    return _duration(seconds) if seconds < 3600 else forecast.rough(seconds)
 
 
 def _duration(seconds: float) -> str:

@@ -18,17 +18,18 @@ from concurrent import futures
 from rich import console as rich_console
 
 from medmnist_tfds.data import builders, catalog
-from medmnist_tfds.data.medmnist_phantom import (
-    medmnist_phantom_dataset_builder as phantom,
-)
 from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon import (
+    claim,
     datasets,
     dispatch,
     environment,
+    exchange,
+    log,
     progress,
     supervisor,
 )
+from medmnist_tfds.decathlon import forecast as forecasts
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
@@ -53,6 +54,16 @@ class Plan:
     data_dir: pathlib.Path | None = None
     manual_dir: pathlib.Path | None = None
 
+    @property
+    def at_once(self) -> int | None:
+        """How many cells run at the same time; None where a cluster decides."""
+        return None if self.dask else self.jobs
+
+    def hours(self, cell: cells.Cell) -> float:
+        """After which a cell is ended."""
+        own = cell.budget.limit_hours
+        return own if self.limit_hours is None else self.limit_hours
+
 
 def run(
     plan: Plan,
@@ -73,16 +84,39 @@ def run(
     for variant in plan.variants:
         builders.warn_of(variant)
     with files.lock(root):
-        _claim(root, plan)
+        claim.take(root, _content(plan))
         (root / "stop").unlink(missing_ok=True)
         grid = _grid(plan, root)
-        show = progress.Progress(
-            grid, console=console, jobs=None if plan.dask else plan.jobs
-        )
+        show = progress.Progress(grid, console=console, jobs=plan.at_once)
         missing = _without_result(grid, plan, show)
         with _terminable():
+            show.estimates |= _forecast(plan, missing, show, console).seconds
             _Run(plan, root, show).run(missing)
         return show.states
+
+
+def preview(
+    plan: Plan,
+    root: str | os.PathLike,
+    *,
+    console: rich_console.Console | None = None,
+) -> forecasts.Forecast:
+    """Tells what `run` would do and how long it would take; leaves the folder alone.
+
+    Raises:
+      MedMNISTError: the folder is another Decathlon's.
+    """
+    console = console or rich_console.Console()
+    root = pathlib.Path(root)
+    claim.check(root, _content(plan))
+    grid = _grid(plan, root)
+    show = progress.Progress(grid, console=console, jobs=plan.at_once)
+    missing = _without_result(grid, plan, show)
+    with _terminable():
+        forecast = _forecast(plan, missing, show, console, asks_all=True)
+    for name, reason in _lacking(missing).items():
+        show.say(f"{name}: {reason}")
+    return forecast
 
 
 class _Run:
@@ -142,7 +176,7 @@ class _Run:
 
     def _order(self, cell: cells.Cell) -> None:
         plan, data = self.plan, self.datasets.path(cell.variant)
-        limits = {"hours": plan.limit_hours, "memory_gib": plan.memory_gib}
+        limits = {"hours": plan.hours(cell), "memory_gib": plan.memory_gib}
         cells.order(cell, data, environment.interpreter(cell.method), limits)
 
     def _refuse(self, cell: cells.Cell, reason: str) -> None:
@@ -152,6 +186,7 @@ class _Run:
         for cell in waiting:
             if (cell.work / supervisor.STARTED).exists():
                 self.show.set(cell, "running")
+                self.show.hear(cell, log.last_line(cell.work / supervisor.LOG))
 
     def _finish(self, cell: cells.Cell, future: futures.Future) -> None:
         if future.cancelled():
@@ -200,8 +235,7 @@ def _grid(plan: Plan, root: pathlib.Path) -> list[cells.Cell]:
 
 
 def _images(variant: catalog.Variant) -> int:
-    splits = phantom.SPLITS if variant.phantom else variant.release.splits
-    return sum(splits.values())
+    return sum(exchange.images(variant).values())
 
 
 def _without_result(grid: list[cells.Cell], plan: Plan, show) -> list[cells.Cell]:
@@ -220,41 +254,60 @@ def _without_result(grid: list[cells.Cell], plan: Plan, show) -> list[cells.Cell
             f"Warning: {name} has changed since some of its cells were run. Delete "
             f"them to run them again: {places}"
         )
+    factors = [
+        (plan.methods, "method"),
+        (plan.variants, "dataset"),
+        (plan.seeds, "seed"),
+    ]
+    of = " x ".join(f"{len(f)} {name}{'s' * (len(f) > 1)}" for f, name in factors)
+    show.say(f"{len(grid)} cell{'s' * (len(grid) > 1)}: {of}.")
     if len(missing) < len(grid):
         show.say(f"{len(grid) - len(missing)} of {len(grid)} have results already.")
     return missing
 
 
-def _claim(root: pathlib.Path, plan: Plan) -> None:
-    """Makes the folder this Decathlon's, or sees that it is."""
+def _forecast(
+    plan: Plan, missing: list[cells.Cell], show, console, *, asks_all: bool = False
+) -> forecasts.Forecast:
+    """Tells what these cells will take."""
+    lacking = _lacking(missing)
+    startable = [cell for cell in missing if cell.method.name not in lacking]
+    if lacking:
+        count = len(missing) - len(startable)
+        show.say(f"{count} lack the environment of {', '.join(lacking)}.")
+    forecast = forecasts.make(
+        startable,
+        limits={cell.name: plan.hours(cell) * 3600 for cell in startable},
+        known=show.rates(),
+        jobs=plan.at_once,
+        asks_all=asks_all,
+        console=console,
+    )
+    if startable:
+        forecasts.tell(forecast, console=console)
+    return forecast
+
+
+def _lacking(missing: list[cells.Cell]) -> dict[str, str]:
+    """Methods whose environments are not there, with what would bring them."""
+    used = {cell.method.name: cell.method for cell in missing}
+    pythons = {name: environment.interpreter(method) for name, method in used.items()}
+    return {
+        name: python.reason
+        for name, python in pythons.items()
+        if isinstance(python, environment.Missing)
+    }
+
+
+def _content(plan: Plan) -> dict:
+    """What a folder says of the Decathlon in it."""
     releases = {variant.release.version for variant in plan.variants}
-    wanted = {
-        "phantom": plan.variants[0].phantom,
-        "release": "phantom" if plan.variants[0].phantom else releases.pop(),
+    is_phantom = plan.variants[0].phantom
+    return {
+        "phantom": is_phantom,
+        "release": "phantom" if is_phantom else releases.pop(),
         "budget": plan.budget,
     }
-    if root.exists() and not root.is_dir():
-        raise errors.MedMNISTError(
-            f"{root} is a file. Expected a folder. Choose another --out."
-        )
-    root.mkdir(exist_ok=True)
-    existing = files.read_json(root / "decathlon.json")
-    if not existing and any(root.iterdir()):
-        raise errors.MedMNISTError(
-            f"{root} is not empty and holds no Decathlon. Expected an empty folder or "
-            "one that is not there yet. Choose another --out."
-        )
-    differing = [k for k in wanted if existing and existing.get(k) != wanted[k]]
-    if differing:
-        raise errors.MedMNISTError(
-            f"{root} holds a Decathlon with "
-            f"{', '.join(f'{k} {existing.get(k)}' for k in differing)}. Expected one "
-            f"with {', '.join(f'{k} {v}' for k, v in wanted.items())}. Choose another "
-            "--out."
-        )
-    files.write_json(root / "decathlon.json", wanted)
-    if wanted["phantom"]:
-        files.mark_phantom(root)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ import datetime
 import os
 import pathlib
 import platform
-import re
 import select
 import shutil
 import subprocess
@@ -22,10 +21,10 @@ import time
 
 import filelock
 
-from medmnist_tfds.decathlon import environment, machine, resources
 from medmnist_tfds.decathlon import family as families
 from medmnist_tfds.decathlon import log as logs
-from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.decathlon import machine, resources
+from medmnist_tfds.decathlon import program as programs
 from medmnist_tfds.process import files
 
 LOG, OWN_LOG = "log.txt", "supervisor.txt"
@@ -35,8 +34,6 @@ DATA, TASK = "data.npz", "task.json"
 MISSING = 69  # sysexits.h's EX_UNAVAILABLE: the program says that it lacks something
 _POLL_SECONDS = 0.2
 _PIPE_SECONDS = 5
-_LEADS_TO_LABELS = {"MEDMNIST_ROOT", "TFDS_DATA_DIR"}
-_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|_KEY|_SOCK)S?(_|$)")
 
 
 def main(folder: pathlib.Path, slot: int, slots: int) -> None:
@@ -56,21 +53,14 @@ def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> Non
         "gpus": list(share.gpus),
         "memory_gib": order["memory_gib"] or share.memory_gib,
     }
-    _bind(share)
+    programs.bind(os.getpid(), share)  # passed on to the program
     families.adopt_orphans()
     is_resumed = (folder / METHOD).is_dir()
     _hand_over(folder, order, told)
     files.write_json(folder / STARTED, {"host": platform.node()})
     log, reason, peak, code = logs.Log(folder / LOG), None, 0, None
     try:
-        process = subprocess.Popen(
-            _command(order, folder / METHOD),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder / METHOD,
-            env=_environment(order, share),
-        )
+        process = _start(folder / METHOD, order, share)
     except OSError as error:
         log.write(f"{error}\n".encode())
         reason = f"it could not be started: {error}"
@@ -90,6 +80,19 @@ def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> Non
     outcome["ended"] = now.isoformat(timespec="seconds")
     outcome["machine"] = machine.describe(share.gpus, python=order["python"])
     files.write_json(folder / OUTCOME, outcome)
+
+
+def _start(place: pathlib.Path, order: dict, share: resources.Share):
+    python = order["python"]
+    command = programs.command(order["command"], python=python, folder=order["method"])
+    return subprocess.Popen(
+        [*command, str(place)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=place,
+        env=programs.environment(share, python=python, variables=order["variables"]),
+    )
 
 
 def _verdict(reason: str | None, code: int | None, last_line: str) -> dict:
@@ -116,36 +119,6 @@ def _hand_over(folder: pathlib.Path, order: dict, told: dict) -> None:
     files.write_json(place / TASK, order["task"] | told)
     # A copy: whatever is done to it, the other cells of the dataset do not see it.
     shutil.copy(order["data"], place / DATA)
-
-
-def _command(order: dict, place: pathlib.Path) -> list[str]:
-    """The command with this machine's paths for {python} and {folder}."""
-    # An absolute path, of a user's method, stays what it is.
-    folder = str(methods.BUILT_IN / order["method"])
-    names = {"{python}": order["python"] or sys.executable, "{folder}": folder}
-    command = order["command"]
-    for name, value in names.items():
-        command = [part.replace(name, value) for part in command]
-    return [*command, str(place)]
-
-
-def _environment(order: dict, share: resources.Share) -> dict[str, str]:
-    """The user's variables without those that lead to test labels or hold secrets."""
-    variables = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _LEADS_TO_LABELS
-        and (not _SECRET.search(name.upper()) or name in order["variables"])
-    }
-    if order["python"] is not None:
-        variables = environment.clean(variables)
-    defaults = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return defaults | variables | share.variables
-
-
-def _bind(share: resources.Share) -> None:
-    if hasattr(os, "sched_setaffinity"):  # passed on to the program
-        os.sched_setaffinity(0, share.cores)
 
 
 @contextlib.contextmanager

@@ -26,38 +26,70 @@ app = typer.Typer(
 _LARGEST_SEED = 2**32 - 1  # NumPy's and Keras'
 
 Chosen = Annotated[
-    str | None, typer.Option("--methods", help="constant,resnet18_28 [default: all]")
+    str | None,
+    typer.Option(
+        "--methods",
+        help="Names, with commas: constant,resnet18_28.",
+        show_default="all",
+    ),
 ]
 Own = Annotated[
     list[str] | None,
-    typer.Option("--method", help="One more method: a name, or its folder."),
+    typer.Option(
+        "--method", help="One more method: its name, or its folder. May be repeated."
+    ),
 ]
-Datasets = Annotated[str, typer.Option(help="breast,retina [default: all ten]")]
-Seeds = Annotated[str, typer.Option(help="0,1,2")]
-Budget = Annotated[str, typer.Option(help="paper or smoke.")]
+Datasets = Annotated[str, typer.Option(help="Names, with commas: breast,retina.")]
+Seeds = Annotated[str, typer.Option(help="Whole numbers, with commas: 0,1,2.")]
+Budget = Annotated[
+    str,
+    typer.Option(help="paper: as it was published. smoke: short, to see it work."),
+]
 Changes = Annotated[
     list[str] | None,
-    typer.Option("--set", help="METHOD.FIELD=VALUE: resnet18_28.epochs=20"),
+    typer.Option(
+        "--set",
+        help="METHOD.FIELD=VALUE, as resnet18_28.epochs=20. May be repeated. "
+        "`decathlon methods resnet18_28` shows the fields.",
+    ),
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Cells at a time.")]
 TimeLimit = Annotated[
-    float | None, typer.Option(help="Hours per cell [default: the budget's]")
+    float | None,
+    typer.Option(
+        help="Hours per cell, after which it is ended without a score.",
+        show_default="the budget's limit_hours",
+    ),
 ]
 MemoryLimit = Annotated[
-    float | None, typer.Option(help="GiB per cell [default: the method's]")
+    float | None,
+    typer.Option(
+        help="GiB per cell, above which it is ended.",
+        show_default="the method's, or an equal share",
+    ),
 ]
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Run failed cells again.")
 ]
-Dask = Annotated[
-    str | None, typer.Option(help="Address of a Dask scheduler, instead of --jobs.")
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say which cells would run and how long they would take here; run none.",
+    ),
 ]
-Release = Annotated[str, typer.Option(help="1.0.0, the paper's, or 3.0.0.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(help="Address of a Dask scheduler, whose workers run the cells."),
+]
+Release = Annotated[
+    str, typer.Option(help="Of the datasets: 1.0.0, the paper's, or 3.0.0.")
+]
 Out = Annotated[
     pathlib.Path | None,
     typer.Option(
-        help="The Decathlon's folder [default: runs/decathlon, or "
-        "runs/decathlon-phantom]"
+        help="The Decathlon's folder.",
+        show_default="runs/decathlon, or runs/decathlon-phantom",
     ),
 ]
 
@@ -74,6 +106,7 @@ def run(
     time_limit: TimeLimit = None,
     memory_limit: MemoryLimit = None,
     retry_failed: RetryFailed = False,
+    dry_run: DryRun = False,
     dask: Dask = None,
     release: Release = catalog.DEFAULT_VERSION,
     phantom: options.Phantom = False,
@@ -103,13 +136,18 @@ def run(
     plan = dataclasses.replace(plan, methods=tuple(changed))
     out = out or pathlib.Path("runs", f"decathlon{'-phantom' if phantom else ''}")
     try:
+        if dry_run:
+            decathlon.preview(plan, out, console=terminal.CONSOLE)
+            return
         states = decathlon.run(plan, out, console=terminal.CONSOLE)
     except KeyboardInterrupt:
-        terminal.say(f"Interrupted. The same command goes on from here: {out}")
+        what = f"The same command goes on from here: {out}"
+        terminal.say(f"Interrupted. {'' if dry_run else what}".rstrip())
         raise typer.Exit(130) from None
     done = sum(state == "done" for state in states.values())
     terminal.say(f"{done} of {len(states)} cells are done. Results: {out}")
-    terminal.say(f"Next: medmnist-tfds decathlon report {shlex.quote(str(out))}")
+    following = f"{terminal.command()} decathlon report {shlex.quote(str(out))}"
+    terminal.say(f"Next: {following}")
     if done < len(states):
         raise typer.Exit(1)
 
@@ -119,10 +157,14 @@ def report(
     folder: Annotated[pathlib.Path, typer.Argument(help="What `run` has written.")],
     method: Annotated[
         str | None,
-        typer.Option(help="To look at closely [default: the best by average AUC]"),
+        typer.Option(
+            help="Of which confusion matrices are drawn.",
+            show_default="the best by average AUC",
+        ),
     ] = None,
     out: Annotated[
-        pathlib.Path | None, typer.Option(help="[default: FOLDER/report]")
+        pathlib.Path | None,
+        typer.Option(help="The folder to write to.", show_default="FOLDER/report"),
     ] = None,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
@@ -142,20 +184,27 @@ def report(
 
 
 @app.command("methods")
-def list_methods() -> None:
-    """The methods that come with the package, and whether they are set up."""
-    for name in methods.built_in():
-        method = methods.find(name)
-        python = environment.interpreter(method)
-        reason = python.reason if isinstance(python, environment.Missing) else ""
-        terminal.say(f"{name:14} {method.display_name:22} {reason}")
+def list_methods(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One of them, or a folder: its settings and budgets."),
+    ] = None,
+) -> None:
+    """The methods that come with the package; or one with all that `--set` changes."""
+    from medmnist_tfds.commands import methods as listing
+
+    if name is None:
+        listing.show_all()
+    else:
+        listing.show(methods.find(name))
 
 
 @app.command()
 def setup(
     name: Annotated[str, typer.Argument(help="A method's name, or its folder.")],
     python: Annotated[
-        str | None, typer.Option(help="The interpreter [default: from the PATH]")
+        str | None,
+        typer.Option(help="The interpreter.", show_default="one from the PATH"),
     ] = None,
 ) -> None:
     """Builds the environment of a method that needs one of its own."""
@@ -168,12 +217,13 @@ def export_images(
     bucket: Annotated[
         str | None,
         typer.Option(
-            help="Where the folder will lie [default: gs://your-bucket/FLAG, to be "
-            "replaced in the CSV]"
+            help="Where the folder will lie.",
+            show_default="gs://your-bucket/FLAG, to be replaced in the CSV",
         ),
     ] = None,
     out: Annotated[
-        pathlib.Path | None, typer.Option(help="The folder [default: images_NAME]")
+        pathlib.Path | None,
+        typer.Option(help="The folder to write to.", show_default="images_FLAG"),
     ] = None,
     phantom: options.Phantom = False,
     data_dir: options.DataDir = None,
@@ -214,10 +264,8 @@ def _methods(chosen: str | None, own: list[str] | None) -> tuple[methods.Method,
 
 def _variants(text: str, release: str, phantom: bool) -> tuple[catalog.Variant, ...]:
     names = catalog.DATASETS if text == "all" else _list("--datasets", text)
-    return tuple(
-        catalog.variant(name, version=release, phantom=phantom)
-        for name in dict.fromkeys(names)
-    )
+    variants = [catalog.variant(n, version=release, phantom=phantom) for n in names]
+    return tuple({variant.config: variant for variant in variants}.values())
 
 
 def _seeds(text: str) -> tuple[int, ...]:

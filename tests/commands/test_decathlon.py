@@ -1,12 +1,21 @@
 """`medmnist-tfds decathlon`: a slip of the user's is one line, and starts nothing."""
 
+import contextlib
+import os
+import pathlib
+import pty
+import re
 import subprocess
 import sys
+import sysconfig
 
 import pytest
+import typer
 
 from medmnist_tfds.commands import cli
+from medmnist_tfds.commands import decathlon as commands
 from medmnist_tfds.decathlon import method as methods
+from medmnist_tfds.process import terminal
 
 
 @pytest.fixture
@@ -100,3 +109,137 @@ def test_methods_are_listed_and_run_without_tensorflow(tmp_path):
     for name in methods.built_in():
         assert f"\n{name} " in f"\n{done.stdout}"
     assert "__pycache__" not in done.stdout and "google_images" not in done.stdout
+
+
+SUBCOMMANDS = typer.main.get_command(commands.app).commands
+SCRIPT = pathlib.Path(sysconfig.get_path("scripts"), "medmnist-tfds")
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_option_has_a_text_in_which_nothing_is_swallowed(name):
+    for parameter in SUBCOMMANDS[name].params:
+        assert len(parameter.help or "") > 5, parameter.name
+        if "--data-dir" not in parameter.opts:  # of all commands
+            assert "[" not in parameter.help, parameter.help
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        *(("run", "(all)"), ("run", "limit_hours"), ("run", "runs/decathlon-phantom")),
+        *(("report", "the best by average AUC"), ("report", "FOLDER/report")),
+        *(("setup", "one from the PATH"), ("export-images", "images_FLAG")),
+    ],
+)
+def test_defaults_stand_in_the_help(monkeypatch, capsys, name, default):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "argv", ["medmnist-tfds", "decathlon", name, "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    words = " ".join(re.findall(r"[^\s│]+", capsys.readouterr().out))
+    assert re.search(rf"\[default: [^]]*{re.escape(default)}", words)
+
+
+def listed(monkeypatch, capsys, *arguments) -> str:
+    command = ["medmnist-tfds", "decathlon", "methods", *arguments]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    return capsys.readouterr().out
+
+
+def test_the_list_of_methods_cuts_no_name_in_a_narrow_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "74")
+    said = listed(monkeypatch, capsys)
+    lines = said.splitlines()[: len(methods.built_in())]
+    assert max(map(len, lines)) <= 74
+    for name, line in zip(methods.built_in(), lines, strict=True):
+        assert line.split()[0] == name and methods.find(name).display_name in line
+
+
+def test_a_method_is_shown_with_all_that_set_can_change(monkeypatch, capsys):
+    said = listed(monkeypatch, capsys, "resnet50_28")
+    for name, value in methods.find("resnet50_28").settings.items():
+        assert re.search(f"^  {name} +{str(value).lower()}$", said, re.MULTILINE)
+    assert "--set resnet50_28.FIELD=VALUE" in said
+    assert re.search("Budget smoke.*\n  epochs +3\n", said)
+    said = listed(monkeypatch, capsys, "autosklearn")
+    assert "Budget paper, datasets of up to 9,999 images" in said
+    assert re.search("  seconds +7200\n  limit_hours +4\n", said)
+
+
+@pytest.mark.parametrize("is_on_path", [True, False])
+def test_the_next_command_that_is_printed_works(tmp_path, is_on_path):
+    """As after `make demo`, whose environment is not active."""
+    if not SCRIPT.is_file():
+        pytest.skip("the package is not installed with its command")
+    path = [str(SCRIPT.parent)] * is_on_path + ["/usr/bin", "/bin"]
+    environment = {**os.environ, "PATH": os.pathsep.join(path)}
+    link = tmp_path / "my environment"
+    link.symlink_to(SCRIPT.parents[1])
+    arguments = "decathlon run --phantom --methods constant --datasets breast".split()
+    options = {"cwd": tmp_path, "env": environment, "text": True}
+    done = subprocess.run(
+        [link / "bin/medmnist-tfds", *arguments], capture_output=True, **options
+    )
+    (following,) = re.findall(r"Next: (.*)", done.stdout)
+    program = following.partition(" decathlon")[0]
+    expected = "medmnist-tfds" if is_on_path else "'my environment/bin/medmnist-tfds'"
+    assert program == expected
+    listing = f"{program} decathlon methods"
+    subprocess.run(listing, shell=True, check=True, capture_output=True, **options)
+
+
+def on_a_terminal(arguments: list[str], folder: pathlib.Path) -> list[str]:
+    """What a terminal shows of a command, in lines, without what moves its cursor."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "medmnist_tfds", "decathlon", *arguments]
+    variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    variables.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a user has not set it
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=variables
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux' way to say that it has ended
+        while part := os.read(ours, 2**16):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0, shown.decode()
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+
+def test_a_terminal_shows_cells_and_nothing_of_libraries(tmp_path):
+    arguments = "run --phantom --budget smoke --methods constant --jobs 2".split()
+    lines = on_a_terminal([*arguments, "--datasets", "breast,chest"], tmp_path)
+    known = (
+        r"2 cells: 1 method x 2 datasets x 1 seed\.",
+        r"2 to run, 2 at a time: at most 1 h\. --dry-run estimates it\.",
+        r" +constant",
+        r"(breast|chest) +[·▶✓]",
+        r"▶ (breast|chest) constant seed0  0:0\d",
+        r"(\d \w+(, )?)+(  \(\d left(, about 0:0\d)?\))?",
+        r"2 of 2 cells are done\. Results: runs/decathlon-phantom",
+        r"Next: .*medmnist-tfds decathlon report runs/decathlon-phantom",
+    )
+    strange = [x for x in lines if not any(re.fullmatch(k, x) for k in known)]
+    assert not strange
+    assert lines[-3] == "2 done"
+
+
+def test_without_the_script_the_interpreter_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    assert terminal.command() == f"{sys.executable} -m medmnist_tfds"
+
+
+def test_datasets_named_twice_are_run_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = "run --phantom --dry-run --methods constant --datasets breast,breast"
+    command = ["medmnist-tfds", "decathlon", *arguments.split()]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "1 cell: 1 method x 1 dataset x 1 seed." in capsys.readouterr().out

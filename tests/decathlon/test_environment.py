@@ -140,7 +140,7 @@ def test_a_method_runs_in_its_own_environment(tmp_path, data_dir):
 
     first = call(*run)
     assert first.returncode == 1
-    assert f"run: medmnist-tfds decathlon setup {method.folder}" in first.stdout
+    assert f"medmnist-tfds decathlon setup {method.folder}" in first.stdout
     done = call("setup", method.folder)
     assert done.returncode == 0, done.stderr
     second = call(*run)

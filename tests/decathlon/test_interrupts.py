@@ -85,6 +85,20 @@ def test_an_interrupt_ends_the_cells_and_leaves_what_can_be_resumed(
     assert len(starts(tmp_path, 3)) == 3  # the first cell twice, the second once
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, SIGTERM])
+def test_an_interrupt_ends_an_estimate(sent, tmp_path, data_dir):
+    small_methods.make(tmp_path, "patient")
+    told = f"open({str(tmp_path / 'starts.txt')!r}, 'w').write(f'me {{os.getpid()}}')"
+    program = f"import os, time; {told}; time.sleep(60)"
+    (tmp_path / "patient/estimate.py").write_text(program)
+    process = start(tmp_path, data_dir, "--dry-run")
+    ((_, pid),) = starts(tmp_path, 1, process=process)
+    process.send_signal(sent)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and output.endswith("Interrupted.\n"), output
+    wait_until_gone(pid)
+
+
 def test_a_killed_decathlon_leaves_no_process_and_resumes(tmp_path, data_dir):
     process = start(tmp_path, data_dir, "--jobs", 2)
     begun = starts(tmp_path, 2, process=process)

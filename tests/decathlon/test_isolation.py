@@ -41,7 +41,7 @@ def hostile(tmp_path_factory, data_dir):
         ("linked", "failed", "left test.npy as a link, a folder or a pipe"),
         ("vanished", "failed", "its folder cannot be read (No such file"),
         ("moved", "failed", "its folder cannot be read"),
-        ("chatty", "failed", "exit code 3: [2J�� the last line"),
+        ("chatty", "failed", "exit code 3: �� the last line"),
         ("parricide", "failed", "the cell's process ended with -9"),
         ("mute", "missing", "it lacks something (exit code 69), and did not say"),
         ("complex", "failed", "its type is complex128, expected numbers"),
@@ -95,11 +95,23 @@ def test_a_log_is_short_at_any_time_and_goes_on_after_an_interruption(tmp_path):
             book.write(line)
             assert (tmp_path / "log.txt").stat().st_size < 3 * 2**20 + len(line)
     book.write(b"\xff the end \x1b[1m\n\n")
-    assert book.last_line() == "� the end [1m"
+    assert book.last_line() == "� the end"
     content = (tmp_path / "log.txt").read_bytes()
     (gap,) = [line for line in content.split(b"\n") if b"left out here" in line]
     left_out = int(gap.split()[1].replace(b",", b""))
     assert len(content) - len(gap) - 2 + left_out == 150 * len(line) + 16
+
+
+def test_the_last_line_of_a_log_steers_no_terminal(tmp_path):
+    path = tmp_path / "log.txt"
+    assert log.last_line(path) == ""
+    text = "\x1b]0;a title\x07\x1b[31mepoch 3\x1b[0m\u202e\x07 AUC .9\r\n\x1b[2K\n \n"
+    path.write_bytes(b"x" * 10_000 + b"\n" + text.encode())
+    assert log.last_line(path) == "epoch 3 AUC .9"
+    os.mkfifo(tmp_path / "pipe")  # where a program has put one, nobody waits
+    assert log.last_line(tmp_path / "pipe") == ""
+    (tmp_path / "link").symlink_to(path)
+    assert log.last_line(tmp_path / "link") == ""
 
 
 def test_a_forged_result_is_not_believed(tmp_path, data_dir):

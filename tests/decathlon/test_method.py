@@ -80,6 +80,7 @@ def test_a_users_method_needs_a_name_only(tmp_path):
         ("[budgets]\npaper = [3]", "datasets of any size"),
         ("[[budgets.paper]]\nlimit_hours = 'two'", "limit_hours of budget paper 'two'"),
         ("command = []", "an empty command"),
+        ("estimate = [3]", "a list of strings"),
         ("requirements = [3]", "a list of strings"),
         ("[settings]\nday = 2020-01-01", "no JSON"),
         ("[[budgets.paper]]\nup_to_images = 5", "datasets of any size"),
@@ -127,6 +128,29 @@ def test_the_nearest_program_is_the_method_s(tmp_path):
     assert base.command == ("sh", "{folder}/a.sh")
 
 
+def test_an_estimate_is_that_of_the_program(tmp_path):
+    base = pathlib.Path(define(tmp_path / "a", program="a program"))
+    assert methods.find(str(base)).estimate == ()
+    (base / "estimate.py").write_text("seconds")
+    default = ("{python}", "{folder}/estimate.py")
+    assert methods.find(str(base)).estimate == default
+    assert methods.find(define(tmp_path / "b", "extends = '../a'")).estimate == default
+    own = methods.find(define(tmp_path / "c", "extends = '../a'", "its own"))
+    assert own.estimate == ()
+    text = "extends = '../a'\nestimate = ['awk', '{folder}/it']"
+    assert methods.find(define(tmp_path / "d", text)).estimate == ("awk", "{folder}/it")
+    own = methods.find(define(tmp_path / "e", "extends = '../d'", "its own"))
+    assert own.estimate == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("ResNet-18 (28)", "resnet18_28"), ("auto-sklearn", "autosklearn")],
+)
+def test_a_method_is_known_by_the_name_people_write(text, name):
+    assert methods.find(text).name == name
+
+
 def test_methods_that_extend_each_other_are_refused(tmp_path):
     define(tmp_path / "a", "extends = '../b'")
     with pytest.raises(errors.MedMNISTError, match="extends '../b', which extends it"):
@@ -168,6 +192,13 @@ def test_a_list_cannot_be_set_on_the_command_line(tmp_path):
     folder = define(tmp_path / "mine", "[settings]\nlayers = [1, 2]\n")
     with pytest.raises(errors.MedMNISTError, match="is a list.*Change method.toml"):
         changes.apply([methods.find(folder)], ["mine.layers=[3,4]"], budget="paper")
+
+
+def test_a_field_that_is_like_no_other_is_not_guessed():
+    chosen = [methods.find("resnet18_28")]
+    with pytest.raises(errors.MedMNISTError, match="no field 'zq'") as refusal:
+        changes.apply(chosen, ["resnet18_28.zq=1"], budget="paper")
+    assert "Did you mean" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from rich import console as rich_console
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon import changes, dispatch, exchange, progress
+from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
@@ -356,9 +357,57 @@ def test_a_terminal_shows_a_table_with_signs_and_time_left(tmp_path, data_dir):
         assert show.seconds_left() == pytest.approx((30 + 60) / 2)
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
     assert text.count("not built") == 1
-    assert "✓▶✗·?? 0:30" in text and "about 0:45" in text
+    assert "breast ✓▶✗·??" in text and "about 0:45" in text
+    assert "▶ breast constant seed1  0:30" in text
     assert "1 done, 1 running, 1 failed, 2 missing, 1 waiting" in text
     assert "failed   breast-constant-seed2  no such luck" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_table_of_all_methods_breaks_no_name(tmp_path, data_dir, width):
+    names = methods.built_in()
+    everything = dataclasses.replace(
+        plan(data_dir, names, seeds=(0, 1, 2)),
+        variants=tuple(map(catalog.variant, catalog.DATASETS)),
+    )
+    grid, output = decathlon._grid(everything, tmp_path), io.StringIO()
+    console = rich_console.Console(file=output, force_terminal=True, width=width)
+    with progress.Progress(grid, console=console, jobs=2) as show:
+        show.set(grid[-1], "running")
+        show.hear(grid[-1], "epoch   3/100  loss 0.4123  val AUC 0.912 " + "." * 80)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
+    lines = text.replace("\r", "\n").splitlines()
+    assert max(map(len, lines)) <= width
+    for name in [*names, *catalog.DATASETS]:
+        assert any(name in line.split() for line in lines)
+    last = lines[-2:]
+    assert "▶ chest resnet50_28 seed2" in lines[-3] and "1 running" in last[1]
+    assert last[0].strip().startswith("epoch 3/100 loss 0.4123 val AUC 0.912 ...")
+
+
+def test_a_terminal_shows_what_a_running_program_says(tmp_path, data_dir):
+    (folder,) = small_methods.make(tmp_path, "good")
+    program = "print('\\x1b[2Jepoch 1/3', flush=True)\ntime.sleep(2)\nleave()\n"
+    pathlib.Path(folder, "run.py").write_text(small_methods.START + program)
+    output = io.StringIO()
+    console = rich_console.Console(file=output, force_terminal=True, width=80)
+    decathlon.run(plan(data_dir, [folder]), tmp_path / "out", console=console)
+    assert re.search("breast good seed0  0:0[0-9]  .*epoch 1/3", output.getvalue())
+    assert "\x1b[2Jepoch" not in output.getvalue()
+
+
+def test_elsewhere_it_is_told_seldom(tmp_path, data_dir):
+    (cell,) = decathlon._grid(plan(data_dir, ["constant"]), tmp_path)
+    output, now = io.StringIO(), [0.0]
+    console = rich_console.Console(file=output, width=80)
+    show = progress.Progress([cell], console=console, jobs=1, clock=lambda: now[0])
+    show.set(cell, "running")
+    for second in range(0, 10 * 3600, 10):
+        now[0] = second
+        show.hear(cell, f"epoch {second}")
+    lines = [line.split()[2] for line in output.getvalue().splitlines()[1:]]
+    minutes = ["1:00", "2:00", "4:00", "8:00", "16:00", "32:00"]
+    assert lines == [*minutes, *(f"{hour}:04:00" for hour in range(1, 10))]
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path, data_dir):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import supervisor
-from medmnist_tfds.process import errors, quiet
+from medmnist_tfds.process import errors, quiet, terminal
 
 
 def main() -> None:
@@ -25,8 +25,8 @@ def main() -> None:
         print(
             f"{place} holds {len(models)} .tflite and {len(labels)} .txt files, "
             "expected one of each: a model that Google exported and its label file. "
-            f"Write images to train it on: medmnist-tfds decathlon export-images "
-            f"{task['dataset']}; then name the folder: "
+            f"Write images to train it on: {terminal.command()} decathlon "
+            f"export-images {task['dataset']}; then name the folder: "
             "--set automl_vision.exports=FOLDER"
         )
         sys.exit(supervisor.MISSING)

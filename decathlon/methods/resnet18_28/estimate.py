@@ -1,0 +1,76 @@
+"""How long the four ResNet methods would take: one training step, timed.
+
+Reads a JSON list of tasks from its standard input, prints a JSON list of seconds.
+Trains on random pixels, and leaves nothing behind.
+"""
+
+import contextlib
+import json
+import sys
+import time
+
+import numpy as np
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import memory, quiet
+
+_START_SECONDS = 20  # imports, tracing of the steps, the last scores
+_IMAGES = 16  # of a step on a CPU, where twice the images take twice the time
+# A forward pass of three thirds: two more are the gradients of inputs and of weights.
+_FORWARD = 1 / 3
+
+
+def main() -> None:
+    tasks = json.load(sys.stdin)
+    memory.keep_freed()
+    quiet.tensorflow_search()
+    known, seconds = {}, []
+    for task in tasks:
+        settings = task["settings"] | task["budget"]
+        key = json.dumps(settings)
+        if key not in known:  # another dataset changes the last layer only
+            known[key] = _seconds_per_image(task["dataset"], dict(settings))
+        seconds.append(_START_SECONDS + known[key] * _passes(settings, task["images"]))
+    print(json.dumps(seconds))
+
+
+def _passes(settings: dict, images: dict[str, int]) -> float:
+    """How many images are trained on; one that is only scored counts a third."""
+    scored = images["val"] + settings["statistics_images"]
+    epoch = images["train"] + _FORWARD * scored
+    return settings["epochs"] * epoch + _FORWARD * sum(images.values())
+
+
+def _seconds_per_image(name: str, settings: dict) -> float:
+    """Of a training step, by two epochs of two steps, of which the first warms up."""
+    import keras
+    import tensorflow as tf
+
+    from medmnist_tfds import train
+    from medmnist_tfds.models import devices
+    from medmnist_tfds.train import networks
+
+    with contextlib.redirect_stdout(sys.stderr):  # it says which devices it takes
+        strategy = train.choose_strategy(settings.pop("strategy"))
+    recipe, variant = train.Recipe(**settings), catalog.variant(name)
+    batch = recipe.batch_size
+    if not devices.has_accelerator():
+        batch = min(batch, _IMAGES)
+    pixels = (28, 28, variant.dataset.channels)
+    images = np.random.default_rng(0).integers(0, 256, (batch, *pixels), np.uint8)
+    columns = (variant.dataset.label_columns,)
+    is_multi = variant.dataset.task is catalog.Task.MULTILABEL
+    labels = np.zeros((batch, *(columns if is_multi else ())), np.int64)
+    times = []
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: times.append(time.perf_counter()),
+        on_epoch_end=lambda *_: times.append(time.perf_counter()),
+    )
+    with strategy.scope():
+        model = networks.compiled(variant, recipe)
+        data = tf.data.Dataset.from_tensors((images, labels)).repeat()
+        model.fit(data, steps_per_epoch=2, epochs=2, verbose=0, callbacks=[clock])
+    return (times[3] - times[2]) / (2 * batch)
+
+
+main()
