@@ -1,5 +1,6 @@
 """`fit`, from a dataset's name to a result, with a network that takes no time."""
 
+import csv
 import json
 import os
 import pathlib
@@ -104,6 +105,19 @@ def test_patience_ends_a_run_and_is_not_begun_anew_when_it_goes_on(data_dir, tmp
     result, _ = run(tmp_path, data_dir, **settings)
     best = result.best_epoch
     assert result.epochs == best + 3 < 20 and not result.interrupted
+
+
+def test_kappa_of_an_ordinal_task_is_shown(data_dir, tmp_path):
+    lines = small_runs.Lines()
+    fit(
+        "medmnist_phantom/retina",
+        recipe=Recipe(epochs=1),
+        out=tmp_path,
+        data_dir=data_dir,
+        console=rich_console.Console(file=lines, width=100),
+    )
+    (row,) = csv.DictReader((tmp_path / "history.csv").open())
+    assert f"  kappa {float(row['val_kappa']):.3f}  " in lines.getvalue()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True, "0", None, float("nan")])
