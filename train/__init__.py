@@ -1,23 +1,36 @@
-"""One run: a recipe, an XLA step on any strategy, exact scores, a scored result."""
+"""One run: a recipe, an XLA step on any strategy, exact scores, a scored result.
 
-from medmnist_tfds.train.losses import focal_loss
-from medmnist_tfds.train.metrics import TaskMetrics
-from medmnist_tfds.train.model import XLAModel
-from medmnist_tfds.train.optimizers import optimizer
-from medmnist_tfds.train.recipe import PAPER, RECIPES, Recipe, override
-from medmnist_tfds.train.run import Result, fit
-from medmnist_tfds.train.strategy import choose_strategy
+All of it is imported when something of it is first asked for: `train.recipe` can be
+read, and the command line's help shown, without TensorFlow.
+"""
 
-__all__ = [
-    "PAPER",
-    "RECIPES",
-    "Recipe",
-    "Result",
-    "TaskMetrics",
-    "XLAModel",
-    "choose_strategy",
-    "fit",
-    "focal_loss",
-    "optimizer",
-    "override",
-]
+import importlib
+
+_PUBLIC = {
+    "PAPER": "recipe",
+    "RECIPES": "recipe",
+    "Recipe": "recipe",
+    "Result": "run",
+    "TaskMetrics": "metrics",
+    "XLAModel": "model",
+    "choose_strategy": "strategy",
+    "fit": "run",
+    "focal_loss": "losses",
+    "optimizer": "optimizers",
+    "override": "recipe",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for public, module in _PUBLIC.items():  # all: Keras must know every class of ours
+        path = f"{__name__}.{module}"
+        globals()[public] = getattr(importlib.import_module(path), public)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -75,8 +75,13 @@ class KeepBest(keras.callbacks.Callback):
             self.weights = checkpoint.values(self.model.variables)
 
 
+def is_spent(patience: int, *, epochs: int, best_epoch: int) -> bool:
+    """Whether patience is at its end after so many epochs; 0 never is."""
+    return 0 < patience <= epochs - best_epoch
+
+
 class StopWithoutBetter(keras.callbacks.Callback):
-    """Stops after `patience` epochs without a better one; 0 never stops.
+    """Stops after `patience` epochs without a better one.
 
     Keras' EarlyStopping forgets the best epoch when a run goes on after a kill.
     """
@@ -87,7 +92,7 @@ class StopWithoutBetter(keras.callbacks.Callback):
 
     def is_spent(self, epochs: int) -> bool:
         """Whether patience is at its end after so many epochs."""
-        return 0 < self.patience <= epochs - self.best.epoch
+        return is_spent(self.patience, epochs=epochs, best_epoch=self.best.epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training |= self.is_spent(epoch + 1)
@@ -143,6 +148,12 @@ class SaveState(keras.callbacks.Callback):
                 writer = csv.DictWriter(file, epochs[0])
                 writer.writeheader()
                 writer.writerows(epochs)
+
+
+def read_history(path: pathlib.Path) -> list[dict[str, str]]:
+    """The rows of a `history.csv`."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
@@ -206,10 +217,11 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         rate = self.steps * self.batch / max(self.trained - self.started, 1e-9)
         mark = "  [green]best[/]" if self.best.epoch == epoch + 1 else ""
+        names = {"AUC": "val_auc", "ACC": "val_acc", "kappa": "val_kappa"}
+        scores = [f"{k} {logs[v]:.3f}" for k, v in names.items() if v in logs]
         self.console.print(
             f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs['loss']:.4f}  "
-            f"val AUC {logs['val_auc']:.3f}  val ACC {logs['val_acc']:.3f}  "
-            f"{rate:,.0f} images/s{mark}",
+            f"val {'  '.join(scores)}  {rate:,.0f} images/s{mark}",
             highlight=False,
         )
 

@@ -38,6 +38,12 @@ def save(path: pathlib.Path, arrays: dict) -> None:
         np.savez(temporary, **arrays)
 
 
+def progress(path: pathlib.Path) -> dict:
+    """What a snapshot says of the run; reads nothing else of it."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return json.loads(str(arrays["progress"]))
+
+
 def restore(path: pathlib.Path, model: keras.Model) -> tuple[list[np.ndarray], dict]:
     """Sets the model and its optimizer; returns the best weights and `progress`."""
     compat.build(model.optimizer, model.trainable_variables)
@@ -49,4 +55,4 @@ def restore(path: pathlib.Path, model: keras.Model) -> tuple[list[np.ndarray], d
             for number, variable in enumerate(variables):
                 variable.assign(arrays[f"{group}/{number}"])
         best = [arrays[f"best/{number}"] for number in range(len(model.variables))]
-        return best, json.loads(str(arrays["progress"]))
+    return best, progress(path)

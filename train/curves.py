@@ -3,18 +3,17 @@
 Never computes a score; it draws what `history.csv` says.
 """
 
-import csv
 import pathlib
 
 from matplotlib import figure, ticker
 
 from medmnist_tfds.process import files
+from medmnist_tfds.train import callbacks
 
 
 def draw(history: pathlib.Path, path: pathlib.Path, *, title: str, best_epoch: int):
     """Draws the columns of `history` into the PNG `path`."""
-    with history.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = callbacks.read_history(history)
     epochs = [int(row["epoch"]) for row in rows]
     picture = figure.Figure(figsize=(9, 3.6), layout="constrained")
     picture.suptitle(title)
@@ -26,7 +25,10 @@ def draw(history: pathlib.Path, path: pathlib.Path, *, title: str, best_epoch: i
     for column, name, color in (
         ("val_auc", "validation AUC", "tab:blue"),
         ("val_acc", "validation ACC", "tab:orange"),
+        ("val_kappa", "validation kappa", "tab:purple"),  # of an ordinal task
     ):
+        if column not in rows[0]:
+            continue
         right.plot(
             epochs,
             [float(r[column]) for r in rows],

@@ -1,4 +1,4 @@
-"""A run's folder: what belongs in it, and whose it is.
+"""A run's folder: whose it is, and whether a run in it is finished or goes on.
 
 Never overwrites another run's results.
 """
@@ -11,7 +11,9 @@ from importlib import metadata
 import tensorflow as tf
 
 from medmnist_tfds.process import errors, files
+from medmnist_tfds.train import callbacks, checkpoint, results
 
+_MAY_GROW = ("epochs", "patience")
 _PACKAGES = (
     "medmnist-tfds",
     "tensorflow",
@@ -25,12 +27,16 @@ _PACKAGES = (
 def claim(folder: pathlib.Path, config: dict) -> dict | None:
     """Makes the folder for the run that `config` describes.
 
+    A run that is there goes on if nothing but `epochs` and `patience` differ, and those
+    would not have ended it before: a constant learning rate does not ask how long.
+
     Returns:
-      The run's result if it has been finished. Of a run that was not, the state stays
-      and the results go.
+      The run's result if it has been finished. If not, state and results stay: these
+      make way for the next ones.
 
     Raises:
-      MedMNISTError: the folder holds something else.
+      MedMNISTError: the folder holds something else, or more epochs than are wanted, or
+        a finished run whose state is gone.
     """
     existing = files.read_json(folder / "config.json").get("run")
     if existing is None and folder.exists() and any(folder.iterdir()):
@@ -38,17 +44,16 @@ def claim(folder: pathlib.Path, config: dict) -> dict | None:
             f"{folder} is not empty and holds no run. Expected an empty folder or one "
             "that is not there yet. Choose another --out."
         )
-    if existing is not None and existing != config:
+    if existing is not None and _fixed(existing) != _fixed(config):
         raise errors.MedMNISTError(
             f"{folder} holds another run: {'; '.join(_differences(existing, config))}. "
             "Expected an empty folder or the same run. Choose another --out, or delete "
             "the folder."
         )
-    if result := finished(folder):
+    results.complete(folder)
+    if result := finished(folder, config):
         return result
-    for pattern in ("result.json", "curves.png", "*_[[]AUC[]]*@*.csv"):
-        for stale in folder.glob(pattern):
-            stale.unlink()
+    _check_can_go_on(folder, config["recipe"])
     folder.mkdir(parents=True, exist_ok=True)
     files.write_json(
         folder / "config.json", {"run": config, "environment": environment()}
@@ -58,10 +63,70 @@ def claim(folder: pathlib.Path, config: dict) -> dict | None:
     return None
 
 
-def finished(folder: pathlib.Path) -> dict | None:
-    """The result of a run that came to its end, or None."""
-    result = files.read_json(folder / "result.json")
+def finished(folder: pathlib.Path, config: dict) -> dict | None:
+    """The result of the run that `config` describes, if it came to its end."""
+    result = any_finished(folder)
+    if result is None or _fixed(result) != _fixed(config):
+        return None
+    if result["recipe"] == config["recipe"]:
+        return result
+    end = _end(_aucs(folder)[: result["epochs"]], config["recipe"])
+    return result if end == result["epochs"] else None
+
+
+def any_finished(folder: pathlib.Path) -> dict | None:
+    """The result of a run that came to its end, after however many epochs."""
+    result = results.read(folder)
     return result if result and not result["interrupted"] else None
+
+
+def _check_can_go_on(folder: pathlib.Path, recipe: dict) -> None:
+    if not (folder / "state.npz").exists():
+        if result := any_finished(folder):
+            raise errors.MedMNISTError(
+                f"{folder} holds this run with {result['epochs']} epochs, finished. "
+                "Expected its state.npz to go on from, but that is not there. Choose "
+                "another --out, or delete the folder."
+            )
+        return
+    aucs = _aucs(folder)
+    end = _end(aucs, recipe)
+    if end is not None and end < len(aucs):
+        raise errors.MedMNISTError(
+            f"{folder} holds this run with {len(aucs)} epochs done. Expected to go on "
+            f"from there, but by epochs={recipe['epochs']} and "
+            f"patience={recipe['patience']} it ends after {end}. Ask for more, choose "
+            "another --out, or delete the folder."
+        )
+
+
+def _aucs(folder: pathlib.Path) -> list[float]:
+    """The validation AUC of each epoch that has been trained."""
+    if (folder / "state.npz").exists():
+        epochs = checkpoint.progress(folder / "state.npz")["history"]
+    elif (folder / "history.csv").exists():
+        epochs = callbacks.read_history(folder / "history.csv")
+    else:
+        epochs = []
+    return [float(epoch["val_auc"]) for epoch in epochs]
+
+
+def _end(aucs: list[float], recipe: dict) -> int | None:
+    """After which of these epochs a run by that recipe ends; None: after none."""
+    best = 0
+    for epoch, auc in enumerate(aucs, start=1):
+        if not best or auc > aucs[best - 1]:
+            best = epoch
+        spent = callbacks.is_spent(recipe["patience"], epochs=epoch, best_epoch=best)
+        if spent or epoch == recipe["epochs"]:
+            return epoch
+    return None
+
+
+def _fixed(config: dict) -> dict:
+    """What must be the same for a run to go on."""
+    recipe = {k: v for k, v in config["recipe"].items() if k not in _MAY_GROW}
+    return {k: config.get(k) for k in ("dataset", "phantom", "seed")} | recipe
 
 
 def environment() -> dict:
@@ -76,13 +141,12 @@ def environment() -> dict:
 
 
 def _differences(existing: dict, wanted: dict) -> list[str]:
-    """`epochs is 100, not 20`, for each field that differs."""
-    existing = {**existing, **existing.get("recipe", {})}
-    wanted = {**wanted, **wanted["recipe"]}
+    """`its seed is 0, not 1`, for each field that differs and must not."""
+    existing, wanted = _fixed(existing), _fixed(wanted)
     return [
-        f"its {name} is {existing.get(name)}, not {value}"
-        for name, value in wanted.items()
-        if name != "recipe" and existing.get(name) != value
+        f"its {name} is {existing.get(name)}, not {wanted.get(name)}"
+        for name in wanted | existing
+        if existing.get(name) != wanted.get(name)
     ]
 
 

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from medmnist_tfds.models import compat, devices, precision
+from medmnist_tfds.train import outputs
 from medmnist_tfds.train import strategy as strategies
 
 
@@ -61,6 +62,10 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
             jit_compile=True if self.uses_xla and not is_tpu else None,
             autograph=False,
         )
+
+    def __call__(self, inputs, *arguments, **options):
+        outputs.check_channels(self, inputs)
+        return super().__call__(inputs, *arguments, **options)
 
     def get_compile_config(self):
         config = super().get_compile_config()

@@ -1,48 +1,51 @@
 """How a model is trained: a frozen record, so that a run can be repeated.
 
-Never trains, and never depends on the dataset or the machine.
+Never trains, and never depends on the dataset or the machine. Imports no TensorFlow:
+the command line's help shows the fields.
 """
 
 import dataclasses
 import difflib
+import re
 
-from medmnist_tfds import models
 from medmnist_tfds.process import errors
 
-_CHOICES = {
-    "model": tuple(models.NETWORKS),
-    "resolution": (28, 224),
-    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
-    "xla": ("auto", "on", "off"),
-}
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False"}
-# Of the other fields, from and to; NaN is in none.
-_BOUNDS = {
-    "epochs": (1, 2**31 - 1),
-    "batch_size": (1, 2**31 - 1),
-    "learning_rate": (1e-30, 1e30),
-    "momentum": (0, 1 - 1e-9),
-    "statistics_images": (0, 2**14),
-    "patience": (0, 2**31 - 1),
-}
 
 
-def _check(field: str, value, kind: type) -> None:
+def _field(default, meaning: str, *, choices=(), bounds=(), known_as: str = ""):
+    """A field of the recipe, and what can be said of it.
+
+    Args:
+      choices: all values that it may have, where these can be named.
+      bounds: else the least and the largest; NaN is not between.
+      known_as: what else people call it.
+    """
+    metadata = {
+        "meaning": meaning,
+        "choices": choices,
+        "bounds": bounds,
+        "known_as": known_as.split(),
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _check(field: dataclasses.Field, value) -> None:
     """Refuses what is not of the field's own type, or out of its bounds."""
-    kinds = {float: (int, float)}.get(kind, (kind,))
-    expected = _WORDS.get(kind)
+    kinds = {float: (int, float)}.get(field.type, (field.type,))
+    expected = _WORDS.get(field.type)
     is_good = type(value) in kinds  # True is an int, but no number of epochs
-    if choices := _CHOICES.get(field):
+    if choices := field.metadata["choices"]:
         expected = f"one of {', '.join(map(str, choices))}"
         is_good = is_good and value in choices
-    if bounds := _BOUNDS.get(field):
+    if bounds := field.metadata["bounds"]:
         least, most = bounds
         expected = f"{expected} from {least} to {most}"
         is_good = is_good and least <= value <= most
     if not is_good:
         raise errors.MedMNISTError(
-            f"{field} is {value!r}. Expected {expected}. Leave it out for the paper's "
-            "value."
+            f"{field.name} is {value!r}. Expected {expected}. Leave it out for the "
+            "paper's value."
         )
 
 
@@ -54,19 +57,62 @@ class Recipe:
     validation AUC is kept. Nothing here changes with the number of replicas.
     """
 
-    model: str = "resnet18"
-    resolution: int = 28  # pixels that the network sees; 224 enlarges inside the model
-    epochs: int = 100
-    batch_size: int = 128  # images per step, over all replicas
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    # Training images over which BatchNormalization's statistics are estimated anew when
-    # an epoch has ended; 0: moving averages, which lag behind in short runs.
-    statistics_images: int = 0
-    patience: int = 0  # epochs without a better one after which to stop; 0: never
-    precision: str = "float32"  # Keras' name of the dtype policy
-    xla: str = "auto"  # auto: on for GPU and TPU
-    deterministic: bool = False  # bit-equal runs; without XLA
+    model: str = _field(
+        "resnet18",
+        "resnet18 or resnet50",
+        choices=("resnet18", "resnet50"),
+        known_as="network net arch architecture backbone",
+    )
+    resolution: int = _field(
+        28,
+        "pixels the network sees; 224 enlarges inside it",
+        choices=(28, 224),
+        known_as="size image_size img_size pixels",
+    )
+    epochs: int = _field(
+        100,
+        "passes over the training images",
+        bounds=(1, 2**31 - 1),
+        known_as="epoch n_epochs num_epochs max_epochs iterations",
+    )
+    batch_size: int = _field(
+        128,
+        "images per step, over all replicas",
+        bounds=(1, 2**31 - 1),
+        known_as="batch bs",
+    )
+    learning_rate: float = _field(
+        1e-3, "of SGD, without a schedule", bounds=(1e-30, 1e30), known_as="lr rate eta"
+    )
+    momentum: float = _field(0.9, "of SGD", bounds=(0, 1 - 1e-9), known_as="beta")
+    statistics_images: int = _field(
+        0,
+        "training images over which BatchNormalization's statistics are estimated "
+        "anew after an epoch; 0: moving averages, which lag behind in short runs",
+        bounds=(0, 2**14),
+        known_as="bn batchnorm batch_norm statistics",
+    )
+    patience: int = _field(
+        0,
+        "epochs without a better one after which to stop; 0: never",
+        bounds=(0, 2**31 - 1),
+        known_as="es early_stop early_stopping",
+    )
+    precision: str = _field(
+        "float32",
+        "Keras' dtype policy: float32, mixed_bfloat16, mixed_float16",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        known_as="dtype policy mixed_precision amp half fp16 float16 bf16 bfloat16",
+    )
+    xla: str = _field(
+        "auto",
+        "on, off, or auto: on for GPU and TPU",
+        choices=("auto", "on", "off"),
+        known_as="jit compile jit_compile",
+    )
+    deterministic: bool = _field(
+        False, "runs equal to the bit, without XLA", known_as="determinism reproducible"
+    )
 
     @property
     def scoring_batch_size(self) -> int:
@@ -75,7 +121,7 @@ class Recipe:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            _check(field.name, getattr(self, field.name), field.type)
+            _check(field, getattr(self, field.name))
         if self.deterministic and self.xla == "on":
             raise errors.MedMNISTError(
                 "deterministic and xla=on exclude each other in Keras. Expected one of "
@@ -85,33 +131,59 @@ class Recipe:
 
 PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
 RECIPES = {"paper": PAPER}
+FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
+
+_SGD = "The optimizer is SGD: set its learning_rate or momentum."
+# What is no field, though people look for it here.
+_ELSEWHERE = {
+    "seed": "It is no part of the recipe: give --seed, or fit(seed=...).",
+    "out": "It is no part of the recipe: give --out, or fit(out=...).",
+    "strategy": "It is no part of the recipe: give --strategy, or fit(strategy=...).",
+    **dict.fromkeys(("opt", "optim", "optimizer", "optimiser"), _SGD),
+}
 
 
 def override(recipe: Recipe, settings: list[str]) -> Recipe:
     """The recipe with `field=value` settings applied, values of the field's own type.
 
     Raises:
-      MedMNISTError: an unknown field (the nearest name is given), or a bad value.
+      MedMNISTError: an unknown field (the one that may be meant is given), or a bad
+        value.
     """
-    types = {field.name: field.type for field in dataclasses.fields(Recipe)}
     changes = {}
     for setting in settings:
         name, _, text = setting.partition("=")
-        if name not in types:
-            near = difflib.get_close_matches(name, types, n=1, cutoff=0)
+        if name not in FIELDS:
             raise errors.MedMNISTError(
                 f"The recipe has no field {name!r}. Expected one of "
-                f"{', '.join(types)}. Did you mean {near[0]!r}?"
+                f"{', '.join(FIELDS)}.{_hint(name)}"
             )
+        kind = FIELDS[name].type
         try:
-            parse = _parse_bool if types[name] is bool else types[name]
-            changes[name] = parse(text)
+            changes[name] = _parse_bool(text) if kind is bool else kind(text)
         except (ValueError, KeyError) as error:
             raise errors.MedMNISTError(
                 f"{setting!r} gives {name} the value {text!r}. Expected "
-                f"{types[name].__name__}, e.g. {name}={getattr(recipe, name)}."
+                f"{kind.__name__}, e.g. {name}={getattr(recipe, name)}."
             ) from error
     return dataclasses.replace(recipe, **changes)
+
+
+def _hint(name: str) -> str:
+    """What somebody may have meant: by meaning first, then by spelling."""
+    if told := _ELSEWHERE.get(_bare(name)):
+        return f" {told}"
+    meant = {
+        _bare(known): field.name
+        for field in FIELDS.values()
+        for known in (field.name, *field.metadata["known_as"])
+    }
+    near = difflib.get_close_matches(_bare(name), meant, n=1, cutoff=0.7)
+    return f" Did you mean {meant[near[0]]!r}?" if near else ""
+
+
+def _bare(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _parse_bool(text: str) -> bool:

@@ -15,7 +15,7 @@ from rich import console as rich_console
 from medmnist_tfds.data import builders, catalog, pipeline
 from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import curves, folder, metrics, training
+from medmnist_tfds.train import curves, folder, metrics, results, training
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train import strategy as strategies
 
@@ -45,10 +45,15 @@ def fit(
     """Trains a network on one dataset and scores it on its three splits.
 
     The folder then holds config.json, history.csv, model.keras (the epoch with the
-    best validation AUC), three standard prediction files, result.json, curves.png and
-    TensorBoard's logs. A run that was killed goes on after its last whole epoch when it
-    is started again; one that is finished in its folder is not run again. An interrupt
-    (Ctrl-C) ends training; the best epoch so far is scored.
+    best validation AUC), three standard prediction files, result.json, curves.png,
+    TensorBoard's logs and state.npz. A run that was killed goes on after its last whole
+    epoch when it is started again; one that is finished in its folder is not run again.
+    An interrupt (Ctrl-C) ends training; the best epoch so far is scored.
+
+    A run goes on to more epochs, or with more patience, from state.npz, and comes to
+    what it would have come to at once; a result that was finished stays until the new
+    one is. The file holds the weights thrice (134 MB for ResNet-18, 282 MB for
+    ResNet-50) and serves nothing else: delete it where that is too much.
 
     Args:
       dataset: as `tfds.load` takes it: `breast`, `medmnist_phantom/breast`; or what
@@ -63,8 +68,9 @@ def fit(
       console: where progress goes; standard output if not given.
 
     Raises:
-      MedMNISTError: no such dataset, data that cannot be had, a folder of another run,
-        a batch that the replicas cannot share, a loss that is not finite.
+      MedMNISTError: no such dataset, data that cannot be had, a folder of another run
+        or of more epochs, a batch that the replicas cannot share, a loss that is not
+        finite.
       KeyboardInterrupt: interrupted before the first epoch ended.
 
     Returns:
@@ -84,12 +90,9 @@ def fit(
     if not is_chief:
         console = rich_console.Console(quiet=True)
     with files.lock(path) if is_chief else contextlib.nullcontext():
-        finished = folder.claim(path, config) if is_chief else folder.finished(path)
-        if finished:
-            terminal.say(
-                f"{path} holds this run already, finished: not run again.",
-                console=console,
-            )
+        find = folder.claim if is_chief else folder.finished
+        if finished := find(path, config):
+            _say_finished(path, finished, recipe, console)
             return _result(path, finished)
         builder = builders.prepared(variant, data_dir, manual_dir)
         splits = {name: pipeline.Split(builder, name) for name in catalog.SPLITS}
@@ -102,7 +105,14 @@ def fit(
             folder=path,
             strategy=strategy,
             console=console,
+            model_path=results.new(path) / "model.keras",
         )
+        if trained.interrupted:
+            earlier = folder.any_finished(path)
+            _say_interrupted(path, trained, earlier, console)
+            if earlier:  # it stays: an interrupted result must not take its place
+                results.complete(path)
+                return _result(path, earlier | {"interrupted": True})
         result = config | {
             "scores": {},
             "epochs": trained.epochs,
@@ -112,6 +122,30 @@ def fit(
         if is_chief:
             _finish(trained.model, splits, variant, recipe, path, result)
         return _result(path, result)
+
+
+def _say_finished(path, finished, recipe, console) -> None:
+    text = f"{path} holds this run already, finished: not run again."
+    if finished["epochs"] < recipe.epochs:
+        text += (
+            f" Patience ended it after epoch {finished['epochs']}: it goes on with "
+            f"more than patience={recipe.patience}."
+        )
+    terminal.say(text, console=console)
+
+
+def _say_interrupted(path, trained, earlier, console) -> None:
+    text = (
+        f"Interrupted: scoring the best epoch so far ({trained.best_epoch}). Press "
+        "Ctrl-C again to leave without scores."
+    )
+    if earlier:
+        text = (
+            f"Interrupted after epoch {trained.epochs}. {path} keeps the results of "
+            f"{earlier['epochs']} epochs until a longer run ends; "
+            f"epochs={trained.epochs} scores what there is."
+        )
+    terminal.say(text, console=console)
 
 
 def _check(variant, recipe, seed, strategy) -> None:
@@ -130,19 +164,18 @@ def _check(variant, recipe, seed, strategy) -> None:
 
 
 def _finish(kept, splits, variant, recipe, path, result) -> None:
-    """Scores the kept model, and writes all that a finished run leaves."""
-    seed = result["seed"]
+    """Scores the kept model, and writes all that a run leaves."""
+    seed, new = result["seed"], results.new(path)
     for name, split in splits.items():
-        result["scores"][name] = _score(kept, split, variant, path, recipe, seed)
+        result["scores"][name] = _score(kept, split, variant, new, recipe, seed)
     curves.draw(
         path / "history.csv",
-        path / "curves.png",
+        new / "curves.png",
         title=f"{variant.title}, {kept.name}, seed {seed}",
         best_epoch=result["best_epoch"],
     )
-    files.write_json(path / "result.json", result)  # it marks the run finished
-    if not result["interrupted"]:
-        (path / "state.npz").unlink()
+    files.write_json(new / "result.json", result)
+    results.complete(path)
 
 
 def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:

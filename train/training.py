@@ -39,11 +39,12 @@ def train_best(
     folder: pathlib.Path,
     strategy: tf.distribute.Strategy | None,
     console: rich_console.Console,
+    model_path: pathlib.Path | None = None,
 ) -> Trained:
     """Trains the recipe's network, and keeps the epoch with the best validation AUC.
 
-    The folder gets state.npz, from which the same call goes on if it was killed,
-    history.csv, model.keras and TensorBoard's logs.
+    The folder gets state.npz, from which the same call goes on, also to more epochs,
+    history.csv, TensorBoard's logs, and model.keras if `model_path` is not given.
 
     Raises:
       MedMNISTError: a batch that the replicas cannot share, a loss that is not finite,
@@ -81,14 +82,21 @@ def train_best(
             interrupted = _fit(
                 model, train, watchers, state, recipe, seed=seed, console=console
             )
+    ended = len(history.epochs)
+    if patience.is_spent(ended) and ended < recipe.epochs:
+        terminal.say(
+            f"Stopped after epoch {ended} of {recipe.epochs}: no better validation AUC "
+            f"since epoch {best.epoch} (patience={recipe.patience}).",
+            console=console,
+        )
     kept = None
     if is_chief:
-        path = folder / "model.keras"
+        path = model_path or folder / "model.keras"
         kept = networks.save_best(variant, recipe, best.weights, path)
     return Trained(
         model=kept,
         best_epoch=best.epoch,
-        epochs=len(history.epochs),
+        epochs=ended,
         interrupted=interrupted,
     )
 
@@ -129,11 +137,6 @@ def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
     except KeyboardInterrupt:
         if not state.best.epoch:
             raise
-        terminal.say(
-            f"Interrupted: scoring the best epoch so far ({state.best.epoch}). "
-            "Press Ctrl-C again to leave without scores.",
-            console=console,
-        )
         return True
     except tf.errors.OpError as error:
         if not strategies.is_multi_worker(model.distribute_strategy):

@@ -173,7 +173,7 @@ def montage(
     terminal.say(f"Wrote {path}")
 
 
-app.command()(train.train)
+app.command(epilog=train.EPILOG)(train.train)
 
 
 @app.command()

@@ -4,6 +4,7 @@ Never trains; `train/run.py` tells what a run does.
 """
 
 import pathlib
+import textwrap
 from typing import Annotated
 
 import typer
@@ -12,20 +13,56 @@ from rich import table as rich_table
 from medmnist_tfds.commands import options
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import memory, quiet, terminal
+from medmnist_tfds.train import recipe as recipes
 
 _INTERRUPTED = 130  # what a shell makes of a program that Ctrl-C has ended
+_WIDTH, _INDENT = 78, 25  # of the list of fields, so that it fits into 80 columns
+
+
+def _paper(field: str) -> str:
+    """What the help says of an option that is a field of the recipe."""
+    return f"the paper's {getattr(recipes.PAPER, field)}"
+
+
+def _fields() -> str:
+    """All fields of the recipe: name, default, meaning."""
+    lines = ["\b", "Fields that --set changes, and the paper's values:"]  # lines stay
+    for name, field in recipes.FIELDS.items():
+        known = f"{name}={field.default}"
+        text = f"  {known:<{_INDENT - 2}}{field.metadata['meaning']}"
+        lines += textwrap.wrap(text, _WIDTH, subsequent_indent=" " * _INDENT)
+    return "\n".join(lines)
+
+
+EPILOG = _fields()
 
 
 def train(
     name: options.Name,
     phantom: options.Phantom = False,
     epochs: Annotated[
-        int | None, typer.Option(help="[default: the paper's 100]")
+        int | None,
+        typer.Option(
+            help="How long; more than before goes on from there.",
+            show_default=_paper("epochs"),
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Images per step.", show_default=_paper("batch_size")),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Of SGD.", show_default=_paper("learning_rate")),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="resnet18 or resnet50.", show_default=_paper("model")),
     ] = None,
     seed: Annotated[int, typer.Option(help="Weights and order of images.")] = 0,
     out: Annotated[
         pathlib.Path | None,
-        typer.Option(help="The run's folder [default: runs/NAME_MODEL_SEED]."),
+        typer.Option(help="The run's folder.", show_default="runs/DATASET_MODEL_SEED"),
     ] = None,
     strategy: Annotated[
         str, typer.Option(help="auto, single, mirrored, multi-worker or tpu.")
@@ -35,20 +72,30 @@ def train(
     ] = False,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A field of the recipe: learning_rate=3e-4."),
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Any field of the recipe (below); may be given more than once.",
+        ),
     ] = None,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Trains a ResNet by the paper's recipe, and scores it on all three splits."""
     variant = catalog.parse(name, phantom=phantom)
+    short = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "model": model,
+        "deterministic": deterministic or None,
+    }
+    given = [f"{name}={value}" for name, value in short.items() if value is not None]
+    recipe = recipes.override(recipes.PAPER, [*(settings or ()), *given])
     memory.keep_freed()
     quiet.tensorflow_search()
     from medmnist_tfds import train as training
 
-    short = [] if epochs is None else [f"epochs={epochs}"]
-    short += ["deterministic=true"] if deterministic else []
-    recipe = training.override(training.PAPER, [*(settings or ()), *short])
     try:
         result = training.fit(
             variant,
@@ -80,3 +127,9 @@ def _show(result, *, title: str) -> None:
         f"Epoch {result.best_epoch} of {result.epochs} was kept, by validation AUC. "
         f"Results: {result.folder}"
     )
+    state = result.folder / "state.npz"
+    if state.exists() and not result.interrupted:
+        terminal.say(
+            f"More --epochs go on from its state.npz ({state.stat().st_size / 1e6:.0f} "
+            "MB); without it nothing else is lost."
+        )

@@ -1,9 +1,11 @@
 """`medmnist-tfds train`, in a real process: what it shows, leaves and refuses."""
 
 import csv
+import dataclasses
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 
 from medmnist_tfds.process import files
 from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import metrics
+from medmnist_tfds.train import PAPER, outputs
 
 
 def command(*arguments, data_dir) -> list[str]:
@@ -28,7 +30,8 @@ def command(*arguments, data_dir) -> list[str]:
 def run(data_dir, tmp_path_factory):
     """A finished run of one epoch: its folder and what was printed."""
     folder = tmp_path_factory.mktemp("run") / "new"
-    options = ["--epochs", 1, "--seed", 3, "--out", folder]
+    options = ["--epochs", 1, "--batch-size", 64, "--learning-rate", 2e-3, "--seed", 3]
+    options += ["--out", folder]
     done = subprocess.run(
         command(*options, data_dir=data_dir), capture_output=True, text=True
     )
@@ -42,13 +45,15 @@ def test_the_run_folder_holds_everything(run):
     files = [name for name in names if not name.startswith("phantom-breastmnist_")]
     assert files == [
         "PHANTOM.txt", "config.json", "curves.png", "history.csv", "model.keras",
-        "result.json", "tensorboard",
+        "result.json", "state.npz", "tensorboard",
     ]  # fmt: skip
     assert len(names) - len(files) == 3  # one prediction file per split
     config = json.loads((folder / "config.json").read_text())
     assert config["run"]["dataset"] == "medmnist_phantom/breast"
     assert config["run"]["phantom"] and config["run"]["seed"] == 3
     assert config["run"]["recipe"]["epochs"] == 1
+    assert config["run"]["recipe"]["batch_size"] == 64
+    assert config["run"]["recipe"]["learning_rate"] == 2e-3
     assert config["environment"]["packages"]["keras"] == keras.__version__
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     history = list(csv.DictReader((folder / "history.csv").open()))
@@ -68,7 +73,7 @@ def test_scores_are_those_of_the_prediction_files_and_of_the_kept_model(run, pha
         again = scoring.score(data.labels, found.scores, task="binary-class")
         assert scores == {"auc": again.auc, "acc": again.acc}
         logits = model.predict(data.images, verbose=0)
-        fresh = metrics.probabilities(logits, found.variant.dataset.task)
+        fresh = outputs.probabilities(logits, found.variant.dataset.task)
         np.testing.assert_allclose(found.scores, fresh, atol=1e-5)
     history = next(csv.DictReader((folder / "history.csv").open()))
     assert float(history["val_auc"]) == pytest.approx(
@@ -80,6 +85,8 @@ def test_output_names_the_phantom_and_holds_no_chatter(run):
     folder, _, done = run
     assert "PHANTOM" in done.stdout and str(folder) in done.stdout
     assert "val AUC" in done.stdout and "images/s" in done.stdout
+    size = (folder / "state.npz").stat().st_size / 1e6
+    assert f"More --epochs go on from its state.npz ({size:.0f} MB)" in done.stdout
     for noise in ("oneDNN", "cuda", "absl", "WARNING", "UserWarning", "Traceback"):
         assert noise not in done.stdout + done.stderr
 
@@ -102,9 +109,9 @@ def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
         if what == "config.json":
             expected = "config.json holds no JSON object (it holds a list)"
     else:
-        expected = "holds another run: its epochs is 1, not 2"
+        expected = "its seed is 3, not 4; its batch_size is 64, not 128; its learning"
     done = processes.run(
-        command("--epochs", 2, "--seed", 3, "--out", folder, data_dir=data_dir),
+        command("--epochs", 2, "--seed", 4, "--out", folder, data_dir=data_dir),
     )
     assert done.returncode == 1 and expected in done.stderr
     assert "Traceback" not in done.stderr
@@ -164,7 +171,25 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(data_dir, tmp_path):
     assert again.returncode == 0 and "Going on after epoch 1" in again.stdout
     for path in [*whole.glob("*.csv"), whole / "result.json"]:  # to the bit
         assert (part / path.name).read_bytes() == path.read_bytes(), path.name
-    assert not (part / "state.npz").exists()
+    state, other = part / "state.npz", whole / "state.npz"
+    assert state.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_help_says_all_of_each_option_and_field_at_80_columns(columns):
+    environment = {**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1"}
+    program = [sys.executable, "-m", "medmnist_tfds", "train", "--help"]
+    text = processes.run(program, check=True, env=environment).stdout
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= columns
+    for line in lines:
+        if words := re.match(r"│ (--[a-z-]+) +\S+ +(.*)│$", line):
+            assert words[2].strip(), f"{words[1]} has no text"
+    for default in ("the paper's 100", "the paper's 128", "runs/DATASET_MODEL_SEED"):
+        assert default in text
+    for name, default in dataclasses.asdict(PAPER).items():
+        (line,) = [line for line in lines if line.startswith(f"   {name}={default} ")]
+        assert len(line.split(maxsplit=1)[1].split()) >= 2
 
 
 def test_a_run_that_diverges_says_where_and_what_to_try(data_dir, tmp_path):

@@ -1,6 +1,7 @@
 """`TaskMetrics` puts exact scores into the logs of anyone's `fit`."""
 
 import csv
+import functools
 import json
 import os
 import pathlib
@@ -17,7 +18,8 @@ from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import TaskMetrics
-from medmnist_tfds.train.metrics import Scorer, probabilities
+from medmnist_tfds.train.metrics import Scorer
+from medmnist_tfds.train.outputs import probabilities
 
 
 def classifier(name: str, *, activation: str | None = None, units: int | None = None):
@@ -116,18 +118,47 @@ def test_later_callbacks_see_the_scores(phantom, tmp_path):
 
 
 def test_names_are_free_and_several_splits_stand_side_by_side(phantom):
-    builder = phantom("oct")
+    builder = phantom("retina")
+    names = {"train": {"auc": "a", "acc": "b", "kappa": "c"}, "val": {}}
     callbacks = [
         TaskMetrics(
             pipeline.Split(builder, split),
-            task="multi-class",
-            auc=f"{split}_auc",
-            acc=f"{split}_acc",
+            task="ordinal-regression",
+            **names.get(split, {"prefix": f"{split}_"}),
         )
-        for split in ("train", "val")
+        for split in ("train", "val", "test")
     ]
-    history = fit(classifier("oct"), builder, callbacks)
-    assert {"train_auc", "train_acc", "val_auc", "val_acc"} <= set(history)
+    history = fit(classifier("retina"), builder, callbacks, epochs=1)
+    theirs = {"test_auc", "test_acc", "test_kappa", "val_auc", "val_acc", "val_kappa"}
+    assert set(history) == {"loss", "a", "b", "c"} | theirs
+
+
+@pytest.mark.parametrize("other", ["Keras' own", "another TaskMetrics"])
+def test_what_stands_in_the_logs_already_stays_and_a_warning_says_so_once(
+    other, phantom
+):
+    split = pipeline.Split(phantom("oct"), "val")
+    model = classifier("oct")
+    callbacks, options = [TaskMetrics(split, task="multi-class")], {}
+    if other == "Keras' own":
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["acc"])
+        wrong = (split.labels + 1) % 4  # Keras' number is not to be taken for ours
+        options = {"validation_data": (split.images, wrong)}
+    else:
+        wrong = split.labels[::-1]
+        callbacks.insert(0, TaskMetrics((split.images, wrong), task="multi-class"))
+    with pytest.warns(UserWarning, match="prefix=") as warned:
+        history = model.fit(
+            split.images, split.labels, epochs=3, verbose=0, callbacks=callbacks,
+            **options,
+        ).history  # fmt: skip
+    said = [str(w.message) for w in warned if "prefix=" in str(w.message)]
+    assert said[0].startswith("The logs have val_a")
+    assert len(said) == (1 if options else 2)  # of ACC; of AUC, too
+    decided = model.predict(split.images, verbose=0).argmax(1)
+    assert history["val_acc"][-1] == pytest.approx((decided == wrong).mean())
+    ours = (decided == split.labels).mean()
+    assert history["task_val_acc"][-1] == pytest.approx(ours)
 
 
 @pytest.mark.parametrize("batch_size", [7, 64, 200, 500])
@@ -136,7 +167,7 @@ def test_a_plain_dataset_with_a_ragged_last_batch_scores_the_same(phantom, batch
     task = catalog.Task.MULTILABEL
     plain = builder.as_dataset(split="val", as_supervised=True).batch(batch_size)
     one = TaskMetrics(pipeline.Split(builder, "val"), task=task)
-    other = TaskMetrics(plain, task=task, auc="plain_auc", acc="plain_acc")
+    other = TaskMetrics(plain, task=task, prefix="plain_")
     history = fit(classifier("chest"), builder, [one, other])
     np.testing.assert_allclose(history["plain_auc"], history["val_auc"], atol=1e-6)
     np.testing.assert_allclose(history["plain_acc"], history["val_acc"], atol=1e-6)
@@ -189,9 +220,7 @@ def test_logits_taken_for_probabilities_are_refused(phantom):
 def test_a_shuffled_dataset_keeps_its_labels(phantom):
     builder = phantom("oct")
     plain = builder.as_dataset(split="val", as_supervised=True)
-    shuffled = TaskMetrics(
-        plain.shuffle(200).batch(64), task="multi-class", auc="auc", acc="acc"
-    )
+    shuffled = TaskMetrics(plain.shuffle(200).batch(64), task="multi-class", prefix="")
     exact = TaskMetrics(pipeline.Split(builder, "val"), task="multi-class")
     history = fit(classifier("oct"), builder, [shuffled, exact], epochs=3)
     np.testing.assert_allclose(history["auc"], history["val_auc"], atol=1e-6)
@@ -210,7 +239,7 @@ def test_a_softmax_in_bfloat16_is_one(phantom):
     assert fit(model, builder, [TaskMetrics(split, task="multi-class")])["val_auc"]
 
 
-def test_a_model_of_several_inputs_is_scored_and_of_several_outputs_refused(phantom):
+def test_a_model_of_several_inputs_is_scored(phantom):
     split = pipeline.Split(phantom("oct"), "val")
     images = keras.Input((28, 28, 1)), keras.Input((28, 28, 1))
     x = keras.layers.Flatten()(keras.layers.Add()(images))
@@ -218,8 +247,152 @@ def test_a_model_of_several_inputs_is_scored_and_of_several_outputs_refused(phan
     pairs = split.eval_batches(64).map(lambda x, y, w: ((x, x), y, w))
     found = Scorer(pairs, task="multi-class").predict(keras.Model(images, x))
     assert found.shape == (200, 4)
-    with pytest.raises(errors.MedMNISTError, match="Expected one array"):
-        Scorer(pairs, task="multi-class").predict(keras.Model(images, [x, x]))
+
+
+class Subclassed(keras.Model):
+    """Two heads, as `form` puts them together; not built before `fit`."""
+
+    def __init__(self, form=None):
+        super().__init__()
+        self.form = form or (lambda grade, area: grade)
+        self.flatten, self.drop = keras.layers.Flatten(), keras.layers.Dropout(0.3)
+        self.norm = keras.layers.BatchNormalization()
+        self.grade = keras.layers.Dense(4, "softmax", name="grade")
+        self.area = keras.layers.Dense(1, name="area")
+
+    def call(self, images, training=None):
+        x = self.flatten(tf.cast(images, "float32") / 255)
+        x = self.drop(self.norm(x, training=training), training=training)
+        return self.form(self.grade(x), self.area(x))
+
+
+def functional(form) -> keras.Model:
+    images = keras.Input((28, 28, 1))
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
+    heads = [keras.layers.Dense(4, "softmax", name="grade"), keras.layers.Dense(1)]
+    return keras.Model(images, form(*(head(x) for head in heads)))
+
+
+def as_dict(grade, area):
+    return {"area": area, "grade": grade}
+
+
+def as_list(grade, area):
+    return [grade, area]
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "output"),
+    [
+        (functional, as_dict, "grade"),
+        (functional, as_list, "grade"),  # the layer's name
+        (functional, as_list, 0),
+        (Subclassed, as_dict, "grade"),
+        (Subclassed, as_list, 0),
+    ],
+)
+def test_one_of_several_outputs_is_scored_by_its_own_labels(
+    kind, form, output, phantom
+):
+    split = pipeline.Split(phantom("oct"), "val")
+    areas = np.zeros(len(split.labels), "float32")
+    images, model = split.images, kind(form)
+    names = as_dict if isinstance(output, str) else lambda *two: two
+    found = Scorer(
+        (images, names(split.labels, areas)), task="multi-class", output=output
+    )
+    expected = model.predict(images, verbose=0)
+    expected = expected["grade" if form is as_dict else 0]
+    np.testing.assert_allclose(found.predict(model), expected, atol=1e-6)
+    np.testing.assert_array_equal(found.labels, split.labels)
+    alone = Scorer(split, task="multi-class", output=output)  # labels of this output
+    np.testing.assert_allclose(alone.predict(model), expected, atol=1e-6)
+
+
+def test_labels_are_understood_one_hot_and_refused_soft(phantom):
+    builder = phantom("retina")
+    split = pipeline.Split(builder, "val")
+    one_hot = keras.utils.to_categorical(split.labels, 5)
+    batches = tf.data.Dataset.from_tensor_slices((split.images, one_hot)).batch(64)
+    own = [split, batches, (split.images, one_hot.astype(int))]
+    callbacks = [
+        TaskMetrics(data, task="ordinal-regression", prefix=f"{number}_")
+        for number, data in enumerate(own)
+    ]
+    history = fit(classifier("retina"), builder, callbacks, epochs=1)
+    for name in ("auc", "acc", "kappa"):
+        values = [history[f"{number}_{name}"][0] for number in range(3)]
+        np.testing.assert_allclose(values, values[0], atol=1e-6)
+    soft = one_hot * 0.9 + 0.02
+    with pytest.raises(errors.MedMNISTError, match="row 0 is no one-hot label.*smooth"):
+        TaskMetrics((split.images, soft), task="ordinal-regression")
+
+
+def refused(model, targets, callback) -> str:
+    """What `fit` with this callback ends with, as soon as the model is built."""
+    steps, expected = [], [] if model.built else [0]
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: steps.append(batch)
+    )
+    if not model.optimizer:
+        model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(errors.MedMNISTError) as error:
+        images = np.zeros((8, 28, 28, 1), np.uint8)
+        model.fit(images, targets, batch_size=4, verbose=0, callbacks=[callback, count])
+    assert steps == expected and len(str(error.value)) < 400
+    return str(error.value)
+
+
+def test_what_cannot_be_scored_is_refused_before_the_first_step(phantom):
+    split, model = pipeline.Split(phantom("oct"), "val"), classifier("oct")
+    metrics = functools.partial(TaskMetrics, task="multi-class")
+    logits = classifier("oct", activation="linear")
+    assert "from_logits=True" in refused(logits, np.zeros(8), metrics(split))
+    narrow = refused(classifier("oct", units=3), np.zeros(8), metrics(split))
+    assert "A model with 3 output(s)" in narrow and "the label 3" in narrow
+    rgb = np.repeat(split.images, 3, axis=-1)
+    message = refused(model, np.zeros(8), metrics((rgb, split.labels)))
+    assert "images are RGB (3 channels)" in message
+    assert "takes grey (1 channel)" in message
+    some = split.labels < 3
+    some = metrics((split.images[some], split.labels[some]))
+    assert "Class 3 has 0 of" in refused(model, np.zeros(8), some)
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "known"),
+    [(functional, as_dict, "'area', 'grade'"), (Subclassed, as_list, "0, 1")],
+)
+def test_several_outputs_want_one_named_before_the_first_epoch(
+    kind, form, known, phantom
+):
+    split = pipeline.Split(phantom("oct"), "val")
+    for output, told in ((None, ""), ("grades", ", none of them 'grades'")):
+        callback = TaskMetrics(split, task="multi-class", output=output)
+        model, targets = kind(form), form(np.zeros(8), np.zeros(8))
+        model.compile("sgd", form("sparse_categorical_crossentropy", "mse"))
+        message = refused(model, targets, callback)
+        assert f"The model's outputs have 2 parts{told}." in message
+        assert f"Give output= one of {known}." in message
+
+
+@pytest.mark.parametrize("kind", [functional, Subclassed])
+def test_training_is_the_same_to_the_bit_with_and_without_it(kind, phantom):
+    split = pipeline.Split(phantom("oct"), "val")
+
+    def weights(callbacks):
+        keras.utils.set_random_seed(3)
+        model = kind(lambda grade, area: grade)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(
+            split.images, split.labels, batch_size=64, epochs=2, verbose=0,
+            callbacks=callbacks,
+        )  # fmt: skip
+        return model.get_weights()
+
+    scored = weights([TaskMetrics(split, task="multi-class")])
+    for one, other in zip(weights([]), scored, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def _examples(**shapes) -> tf.data.Dataset:
@@ -230,15 +403,27 @@ def _examples(**shapes) -> tf.data.Dataset:
     "data",
     [
         np.zeros((4, 28, 28, 1)),
+        (np.zeros((4, 28, 28, 1)), np.zeros(3)),
+        [np.zeros((4000, 28, 28, 1)), np.zeros(4000)],
         tf.data.Dataset.range(3).repeat(),
         _examples(image=(4, 28, 28, 1), label=(4,)),
         tf.data.Dataset.from_tensor_slices((np.zeros((4, 28, 28, 1)), np.zeros(4))),
     ],
-    ids=["array", "endless", "dictionaries", "not batched"],
+    ids=["array", "unequal", "list", "endless", "dictionaries", "not batched"],
 )
-def test_data_that_cannot_be_scored_are_refused(data):
-    with pytest.raises(errors.MedMNISTError, match="Expected a pipeline.Split"):
+def test_data_that_cannot_be_scored_are_refused_in_few_words(data):
+    with pytest.raises(errors.MedMNISTError, match="Expected a pipeline.S") as error:
         TaskMetrics(data, task="multi-class")
+    assert len(str(error.value)) < 500
+
+
+def test_labels_in_a_dictionary_want_the_name_of_one():
+    labels = {"area": np.zeros(4), "grade": np.zeros(4)}
+    with pytest.raises(
+        errors.MedMNISTError, match="The labels have 2 parts"
+    ) as refused:
+        TaskMetrics((np.zeros((4, 28, 28, 1)), labels), task="multi-class")
+    assert "one of 'area', 'grade'" in str(refused.value)
 
 
 REPLICAS = """
@@ -260,13 +445,18 @@ builder = tfds.builder("medmnist_phantom/retina", data_dir=sys.argv[2])
 strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
 assert strategy.num_replicas_in_sync == count
 with strategy.scope():
+    alone = test_metrics.classifier("retina")
+test_metrics.fit(alone, builder, [], epochs=3)
+with strategy.scope():
     model = test_metrics.classifier("retina")
 split = pipeline.Split(builder, "val")
 ragged = builder.as_dataset(split="val", as_supervised=True).batch(67)
 history = test_metrics.fit(model, builder, [
     TaskMetrics(split, task="ordinal-regression"),
-    TaskMetrics(ragged, task="ordinal-regression", auc="ragged_auc", acc="ragged_acc"),
+    TaskMetrics(ragged, task="ordinal-regression", prefix="ragged_"),
 ], epochs=3)
+same = [(a == b).all() for a, b in zip(alone.get_weights(), model.get_weights())]
+assert all(same), "training was disturbed"
 print(json.dumps(history))
 """
 

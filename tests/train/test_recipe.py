@@ -5,8 +5,10 @@ import math
 
 import pytest
 
+from medmnist_tfds import models
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import PAPER, Recipe, override
+from medmnist_tfds.train.recipe import FIELDS
 
 
 def test_paper_is_section_3_1_of_the_paper():
@@ -43,6 +45,42 @@ def test_settings_get_the_type_of_their_field():
 def test_a_bad_setting_is_refused(setting, message):
     with pytest.raises(errors.MedMNISTError, match=message):
         override(PAPER, [setting])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *(("lr", "learning_rate"), ("LR", "learning_rate"), ("bs", "batch_size")),
+        *(("batch-size", "batch_size"), ("batch", "batch_size"), ("net", "model")),
+        *(("arch", "model"), ("bf16", "precision"), ("amp", "precision")),
+        *(("image_size", "resolution"), ("size", "resolution"), ("es", "patience")),
+        *(("early_stopping", "patience"), ("n_epochs", "epochs")),
+        *(("iterations", "epochs"), ("momentun", "momentum"), ("jit", "xla")),
+    ],
+)
+def test_another_name_of_a_field_is_understood_by_its_meaning(name, meant):
+    with pytest.raises(errors.MedMNISTError, match=f"Did you mean '{meant}'"):
+        override(PAPER, [f"{name}=1"])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("seed", "give --seed, or fit"), ("optimizer", "is SGD"), ("opt", "is SGD")],
+)
+def test_what_is_no_field_is_said_where_it_is(name, told):
+    with pytest.raises(errors.MedMNISTError, match=told):
+        override(PAPER, [f"{name}=1"])
+
+
+def test_nothing_is_suggested_where_nothing_is_near():
+    with pytest.raises(errors.MedMNISTError, match="deterministic.$"):
+        override(PAPER, ["augment=1"])
+
+
+def test_the_networks_of_a_recipe_are_those_there_are():
+    field = FIELDS["model"]
+    assert field.metadata["choices"] == tuple(models.NETWORKS)
+    assert all(field.metadata["meaning"] for field in FIELDS.values())
 
 
 @pytest.mark.parametrize("value", [None, True, "3", 1.5, math.nan, -1, 10**30, [1]])

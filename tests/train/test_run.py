@@ -1,10 +1,9 @@
 """`fit`, from a dataset's name to a result, with a network that takes no time."""
 
-import io
+import csv
 import json
 import os
 import pathlib
-import signal
 import sys
 import time
 import warnings
@@ -13,59 +12,20 @@ import keras
 import numpy as np
 import processes
 import pytest
+import small_runs
 from rich import console as rich_console
+from small_runs import BREAST, interrupt, run
 
 from medmnist_tfds import models
 from medmnist_tfds.commands import cli
 from medmnist_tfds.data import catalog, pipeline
-from medmnist_tfds.models import FusedBatchNormalization
 from medmnist_tfds.process import errors, files, memory
 from medmnist_tfds.train import PAPER, Recipe, fit, networks
-
-BREAST = "medmnist_phantom/breast"
-
-
-def small(num_classes, channels, resolution) -> keras.Model:
-    images = keras.Input((28, 28, channels))
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
-    x = keras.layers.AveragePooling2D(7)(x)
-    x = keras.layers.Conv2D(4, 3, use_bias=False)(x)
-    x = FusedBatchNormalization(momentum=0.9)(x)
-    x = keras.layers.Flatten()(x)
-    outputs = keras.layers.Dense(num_classes, dtype="float32")(x)
-    return keras.Model(images, outputs, name="small")
 
 
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
-    monkeypatch.setitem(models.NETWORKS, "resnet18", small)
-
-
-class Lines(io.StringIO):
-    """What a run prints; calls `after` with the number of each epoch that has ended."""
-
-    def __init__(self, after=lambda epoch: None):
-        super().__init__()
-        self.after, self.ended = after, 0
-
-    def write(self, text: str) -> int:
-        epoch = int(text.split()[1].split("/")[0]) if text.startswith("epoch") else 0
-        if epoch > self.ended:  # an interrupted line is written again
-            self.ended = epoch
-            self.after(epoch)
-        return super().write(text)
-
-
-def run(folder, data_dir, *, after=lambda epoch: None, seed=0, **settings):
-    lines = Lines(after)
-    options = {"data_dir": data_dir, "console": rich_console.Console(file=lines)}
-    result = fit(BREAST, recipe=Recipe(**settings), seed=seed, out=folder, **options)
-    return result, lines.getvalue()
-
-
-def interrupt(epoch: int, at: int) -> None:
-    if epoch == at:
-        signal.raise_signal(signal.SIGINT)
+    monkeypatch.setitem(models.NETWORKS, "resnet18", small_runs.small)
 
 
 def scalars(state: pathlib.Path) -> set[float]:
@@ -145,6 +105,19 @@ def test_patience_ends_a_run_and_is_not_begun_anew_when_it_goes_on(data_dir, tmp
     result, _ = run(tmp_path, data_dir, **settings)
     best = result.best_epoch
     assert result.epochs == best + 3 < 20 and not result.interrupted
+
+
+def test_kappa_of_an_ordinal_task_is_shown(data_dir, tmp_path):
+    lines = small_runs.Lines()
+    fit(
+        "medmnist_phantom/retina",
+        recipe=Recipe(epochs=1),
+        out=tmp_path,
+        data_dir=data_dir,
+        console=rich_console.Console(file=lines, width=100),
+    )
+    (row,) = csv.DictReader((tmp_path / "history.csv").open())
+    assert f"  kappa {float(row['val_kappa']):.3f}  " in lines.getvalue()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True, "0", None, float("nan")])

@@ -1,0 +1,87 @@
+"""What a model gives for images: one output of it, as probabilities.
+
+Refuses in one sentence what Keras would tell in many. Never knows labels.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import special
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors
+from medmnist_tfds.train import labelled
+
+_KINDS = {1: "grey", 3: "RGB"}
+
+
+def check_channels(model: keras.Model, inputs) -> None:
+    """Refuses RGB images for a grey network, and the reverse.
+
+    Args:
+      model: any; what it takes is known of functional and sequential ones.
+      inputs: images, or their spec; several inputs are not looked at.
+    """
+    takes = getattr(model, "input_shape", None)
+    shape = tf.TensorShape(getattr(inputs, "shape", None))
+    if not isinstance(takes, tuple) or len(takes) != 4 or shape.rank != 4:
+        return
+    given, wanted = shape[-1], takes[-1]
+    if None in (given, wanted) or given == wanted:
+        return
+    raise errors.MedMNISTError(
+        f"The images are {_colours(given)}, but {model.name} takes {_colours(wanted)}. "
+        f"Expected images {tuple(takes[1:])}. Build the network with channels={given}, "
+        "or convert the images."
+    )
+
+
+def predict(model: keras.Model, images, name: str | int | None) -> np.ndarray:
+    """The output that `name` says, float64 (rows, columns), for batches of images."""
+    spec = images.element_spec[0]
+    check_channels(model, spec)
+    found = model.predict(images, verbose=0)
+    known = getattr(model, "output_names", None)  # None: a subclassed model in Keras 3
+    if isinstance(found, (list, tuple)) and isinstance(name, str):
+        if len(known or ()) == len(found):
+            found = dict(zip(known, found, strict=True))
+    output = labelled.part(found, name, of="The model's outputs")
+    if not isinstance(output, np.ndarray) or output.ndim not in (1, 2):
+        form = getattr(output, "shape", type(output).__name__)
+        raise errors.MedMNISTError(
+            f"The model's output is {form}. Expected one array (examples, classes). "
+            "Score a model of that output, or say which one by output=."
+        )
+    # float64 before any sum: a bfloat16 softmax adds up to 1 within 0.012 only.
+    return output.reshape(len(output), -1).astype(np.float64)
+
+
+def check_probabilities(output: np.ndarray, task: catalog.Task) -> None:
+    """Refuses (examples, columns) that no softmax or sigmoid can have given."""
+    if not len(output):
+        return
+    is_softmax = task is not catalog.Task.MULTILABEL and output.shape[1] > 1
+    sums = output.sum(axis=1) if is_softmax else np.ones(1)
+    if output.min() < 0 or output.max() > 1 or abs(sums - 1).max() > 0.01:
+        raise errors.MedMNISTError(
+            f"The model's outputs are no probabilities: they lie between "
+            f"{output.min():.3g} and {output.max():.3g}, their sums between "
+            f"{sums.min():.3g} and {sums.max():.3g}. Expected softmax or sigmoid "
+            "outputs. Give from_logits=True for a model without them."
+        )
+
+
+def probabilities(logits: np.ndarray, task: catalog.Task) -> np.ndarray:
+    """Softmax over classes, or a sigmoid per label; (examples, classes) float64.
+
+    A single column is a binary task's sigmoid head.
+    """
+    logits = logits.astype(np.float64)
+    if task is catalog.Task.MULTILABEL or logits.shape[1] == 1:
+        return special.expit(logits)
+    return special.softmax(logits, axis=1)
+
+
+def _colours(channels: int) -> str:
+    count = f"{channels} channel{'' if channels == 1 else 's'}"
+    return f"{_KINDS[channels]} ({count})" if channels in _KINDS else count
