@@ -7,7 +7,7 @@ import dataclasses
 import math
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import collect
+from medmnist_tfds.decathlon.report import collect, summary
 
 _COLUMNS = 3  # drawn of a history: the first after `epoch`
 _POINTS = 200  # of a line: more are not seen
@@ -27,7 +27,10 @@ class Panel:
 
     @property
     def title(self) -> str:
-        return self.column.replace("val_", "validation ").replace("_", " ")
+        score, _, metric = self.column.rpartition("_")
+        metric = metric.upper() if metric in summary.METRICS else metric
+        words = [*score.replace("val", "validation").split("_"), metric]
+        return " ".join(filter(None, words))
 
 
 def panels(decathlon: collect.Decathlon, method: str) -> list[list[Panel]]:
