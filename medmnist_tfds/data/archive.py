@@ -8,7 +8,6 @@ import contextlib
 import math
 import os
 import pathlib
-import sys
 import zipfile
 from collections.abc import Iterator
 
@@ -16,7 +15,7 @@ import numpy as np
 import pooch
 import requests
 
-from medmnist_tfds.data import catalog
+from medmnist_tfds.data import catalog, progress
 from medmnist_tfds.process import checks, errors
 
 _BLOCK_BYTES = 16 * 2**20  # 224-pixel splits exceed a laptop's memory: read in pieces
@@ -50,22 +49,35 @@ def find(
       MedMNISTError: there is no such file and it cannot be downloaded; or there is one
         that cannot be read or has another MD5.
     """
-    asked_for = [root()]
-    if folder is not None:
-        asked_for.insert(0, _path(folder))
-    places = list(dict.fromkeys([*asked_for, _path("~/.medmnist")]))
-    for place in places:
-        path = place / variant.file.name
-        # A home that cannot be entered, as in some containers, is no one's mistake.
-        if _is_readable(path, is_asked_for=place in asked_for):
-            _verify(path, variant.file)
-            return path
-    looked = ", ".join(map(str, places))
+    path = look(variant, folder=folder)
+    if path is not None:
+        return path
+    looked = ", ".join(map(str, _places(folder)))
     if not download:
         raise errors.MedMNISTError(
             f"There is no {variant.file.name} in {looked}. {_bring(variant.file)}"
         )
     return _download(variant.file, looked, retries)
+
+
+def look(
+    variant: catalog.Variant, *, folder: str | os.PathLike | None = None
+) -> pathlib.Path | None:
+    """As `find`, but None where the file would have to be downloaded."""
+    for place, is_asked_for in _places(folder).items():
+        path = place / variant.file.name
+        # A home that cannot be entered, as in some containers, is no one's mistake.
+        if _is_readable(path, is_asked_for=is_asked_for):
+            _verify(path, variant.file)
+            return path
+    return None
+
+
+def _places(folder: str | os.PathLike | None) -> dict[pathlib.Path, bool]:
+    """Where a file is looked for, in order, and whether the user asked for it."""
+    asked_for = [root()] if folder is None else [_path(folder), root()]
+    places = [*asked_for, _path("~/.medmnist")]
+    return {place: place in asked_for for place in places}
 
 
 def _path(name: str | os.PathLike) -> pathlib.Path:
@@ -113,10 +125,11 @@ def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
         urls={file.name: file.url},
         retry_if_failed=retries,
     )
-    is_watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # Colab, Jupyter
-    downloader = pooch.HTTPDownloader(progressbar=is_watched)
+    if not progress.is_watched():  # by a bar; who reads a log wants to know, too
+        progress.say(f"Downloading {file.url} to {root()}")
     try:
-        path = source.fetch(file.name, downloader=downloader)
+        with progress.without_poochs_lines():
+            path = source.fetch(file.name, downloader=progress.fetch)
         os.chmod(path, 0o644)  # pooch leaves 0600, no use in a folder that teams share
     except requests.exceptions.HTTPError as error:
         reason = f"the server answered {error.response.status_code}"
@@ -146,7 +159,10 @@ def _bring(file: catalog.File) -> str:
 
 
 class Archive:
-    """One official file whose MD5 and six arrays have been checked."""
+    """One official file whose MD5 and six arrays have been checked.
+
+    `origin` says where it came from, for a user to read.
+    """
 
     def __init__(
         self,
@@ -156,7 +172,10 @@ class Archive:
         download: bool = True,
     ):
         self.variant = variant
-        self.path = find(variant, folder=folder, download=download)
+        found = look(variant, folder=folder)
+        self.path = found or find(variant, folder=folder, download=download)
+        where = f"found in {self.path.parent}"
+        self.origin = where if found else f"downloaded from {variant.file.url}"
         self._check()
 
     def labels(self, split: str) -> np.ndarray:

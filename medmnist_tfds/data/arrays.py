@@ -38,27 +38,13 @@ def find(
       MedMNISTError: as `archive.find` says.
     """
     if variant.phantom:
-        return _Phantom(variant)
+        sizes = medmnist_phantom_dataset_builder.SPLITS
+        return phantoms.Phantom(variant.dataset, sizes)
     if manual_dir is None and not archive.is_here(variant):
         prepared = _prepared(variant, data_dir)
         if prepared is not None:
             return prepared
     return archive.Archive(variant, folder=manual_dir)
-
-
-class _Phantom:
-    def __init__(self, variant: catalog.Variant):
-        self._dataset = variant.dataset
-
-    def images(self, split: str) -> np.ndarray:
-        return self._generate(split)[0]
-
-    def labels(self, split: str) -> np.ndarray:
-        return self._generate(split)[1]
-
-    def _generate(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        examples = medmnist_phantom_dataset_builder.SPLITS[split]
-        return phantoms.generate(self._dataset, split=split, examples=examples)
 
 
 class _Prepared:

@@ -1,29 +1,61 @@
-"""What the real and the phantom TFDS builder share: features, metadata and a lock.
+"""What the real and the phantom TFDS builder share: names, features, order, a lock.
 
-Never knows where the images come from: that is each builder's own subject.
+Never knows where the images come from: that is each builder's own subject. Never
+changes a setting of TFDS that another dataset of the user's would notice.
 """
 
+import contextlib
+import dataclasses
 import functools
+import importlib
 import itertools
-import sys
+import logging
 import warnings
+from collections.abc import Iterator, Mapping
 
 import filelock
 import numpy as np
 import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import catalog, png
+from medmnist_tfds.data import catalog, png, progress
 
 HOMEPAGE = "https://medmnist.com/"
+_MANY = 5_000  # images: a second of writing; fewer have no bar
 
 
 class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Examples in the official order: `image`, `label` and `index`."""
+    """Examples in the official order: `image`, `label` and `index`.
+
+    Args:
+      config: a config, or any name that `catalog.parse` knows its dataset by.
+      options: as TFDS has them.
+    """
+
+    def __init__(self, *, config=None, **options):
+        if isinstance(config, str):
+            name, *version = config.split(":", 1)  # with which TFDS deals
+            known = catalog.parse(f"{self.name}/{name}").config
+            config = ":".join([known, *version])
+        with _without_warning("Using custom data configuration"):
+            super().__init__(config=config, **options)
 
     @property
     def variant(self) -> catalog.Variant:
         """The dataset, release and size that this builder makes."""
         raise TypeError(f"{type(self).__name__} must say which variant it makes.")
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Examples of each split."""
+        raise TypeError(f"{type(self).__name__} must say how many examples it makes.")
+
+    def tell(self, count: int) -> str:
+        """What so many images are that have been written, for a user to read."""
+        raise TypeError(f"{type(self).__name__} must say what it has made.")
+
+    def find_source(self, dl_manager: tfds.download.DownloadManager):
+        """What has `image_blocks` and `labels` of a split, as `archive.Archive`."""
+        raise TypeError(f"{type(self).__name__} must say where images come from.")
 
     def _info(self) -> tfds.core.DatasetInfo:
         variant, dataset = self.variant, self.variant.dataset
@@ -58,17 +90,116 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             ),
         )
 
+    def is_prepared(self) -> bool:
+        # TFDS warns of a folder that is not there.
+        return self.data_path.exists() and super().is_prepared()
+
     def download_and_prepare(self, **options) -> None:
         """As TFDS's own, but two processes may ask for the same data at once."""
-        path = self.data_path
+        path, self._is_new = self.data_path, False
         if path.exists() or "://" in str(path):  # a bucket has no file locks
             super().download_and_prepare(**options)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.parent / f".{path.name}.lock"):
-            if path.exists():  # the other process was faster
-                self.info.read_from_directory(path)
-            super().download_and_prepare(**options)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(path.parent / f".{path.name}.lock"):
+                if path.exists():  # the other process was faster
+                    self.info.read_from_directory(path)
+                super().download_and_prepare(**options)
+        if self._is_new:
+            count = self.info.splits.total_num_examples
+            told = f"{self.name}/{self.builder_config.name}: {self.tell(count)}"
+            progress.say(f"{told} written to {path}")
+
+    def _download_and_prepare(self, dl_manager, download_config) -> None:
+        self.info.as_proto.disable_shuffling = True
+        with _tfdss_bars_hidden() as were_shown:
+            self._are_bars_shown = were_shown
+            self.make(dl_manager, download_config)
+        # A split of one file has one order: who reads the data without this class may
+        # shuffle files then. TFDS itself does, if asked for a version of prepared data.
+        lengths = [len(split.shard_lengths) for split in self.info.splits.values()]
+        self.info.as_proto.disable_shuffling = max(lengths, default=1) > 1
+        self._is_new = True
+
+    def make(self, dl_manager, download_config: tfds.download.DownloadConfig) -> None:
+        """Writes the data into `data_path`, which is a temporary folder meanwhile."""
+        most = download_config.max_examples_per_split
+        counts = self.sizes.values()
+        with self._bar(sum(n if most is None else min(n, most) for n in counts)) as bar:
+            self._written = bar.update
+            super()._download_and_prepare(
+                dl_manager=dl_manager, download_config=download_config
+            )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        source = self.find_source(dl_manager)
+        return {split: self._generate_examples(source, split) for split in self.sizes}
+
+    def _generate_examples(self, source, split: str):
+        is_multilabel = self.variant.dataset.task is catalog.Task.MULTILABEL
+        blocks, labels = source.image_blocks(split), source.labels(split)
+        for example in examples(blocks, labels, is_multilabel=is_multilabel):
+            yield example
+            self._written()
+
+    def _bar(self, total: int) -> progress.Bar:
+        if total >= _MANY:
+            # TFDS does at the first record that it writes: the bar would stand.
+            importlib.import_module("tensorflow")
+        return progress.Bar(
+            total,
+            text=f"Writing {self.name}/{self.builder_config.name}",
+            unit=" images",
+            hidden=total < _MANY or not self._are_bars_shown,
+        )
+
+    # What TFDS prints at start and end ("Unknown size"). To keep prints from stdout
+    # otherwise would keep those of other threads from it. If TFDS renames these two, no
+    # more happens than that its lines are back.
+    def _log_download_bytes(self) -> None:
+        pass
+
+    def _log_download_done(self) -> None:
+        pass
+
+    def as_dataset(self, split=None, *, shuffle_files=False, read_config=None, **more):
+        """As TFDS's own; `shuffle_files` gives up the official order."""
+        if not shuffle_files:
+            return super().as_dataset(split, read_config=read_config, **more)
+        config = read_config or tfds.ReadConfig()
+        # The guard is for those who do not know that files come in another order.
+        config = dataclasses.replace(config, enable_ordering_guard=False)
+        with _without_warning("ordered dataset"):
+            return super().as_dataset(
+                split, shuffle_files=True, read_config=config, **more
+            )
+
+
+@contextlib.contextmanager
+def _tfdss_bars_hidden() -> Iterator[bool]:
+    """Meanwhile; whether they were shown before, as they are then again."""
+    probe = tfds.core.utils.tqdm(disable=True)  # TFDS does not tell: it gives another
+    were_shown = not isinstance(probe, tfds.core.utils.EmptyTqdm)
+    tfds.disable_progress_bar()
+    try:
+        yield were_shown
+    finally:
+        tfds.display_progress_bar(were_shown)
+
+
+@contextlib.contextmanager
+def _without_warning(text: str) -> Iterator[None]:
+    """Meanwhile, without TFDS's warning of what has been asked for."""
+    logger = logging.getLogger("absl")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return text not in record.getMessage()
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def warn_of(variant: catalog.Variant) -> None:
@@ -106,8 +237,6 @@ def prepared(
       manual_dir: where official files lie; then as `archive.find` looks for them.
     """
     warn_of(variant)
-    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):  # Colab, Jupyter
-        tfds.disable_progress_bar()
     builder = tfds.builder(variant.tfds_name, data_dir=data_dir)
     config = tfds.download.DownloadConfig(manual_dir=manual_dir)
     builder.download_and_prepare(download_config=config)

@@ -10,7 +10,7 @@ import json
 import pathlib
 import re
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from medmnist_tfds.process import errors
 
@@ -19,12 +19,29 @@ DEFAULT_VERSION = "1.0.0"  # the Decathlon as published; "3.0.0" is today's rele
 
 
 class Task(enum.Enum):
-    """Kind of task; the values are the official package's task names."""
+    """Kind of task; the values are the official package's task names.
+
+    `Task("binary")` works too, in any spelling of a name or a value.
+    """
 
     BINARY = "binary-class"
     MULTICLASS = "multi-class"
     ORDINAL = "ordinal-regression"
     MULTILABEL = "multi-label, binary-class"
+
+    @classmethod
+    def _missing_(cls, value):
+        for task in cls:
+            if _joined(value) in (_joined(task.name), _joined(task.value)):
+                return task
+        known = ", ".join(f"{t.name.lower()!r} ({t.value!r})" for t in cls)
+        raise errors.MedMNISTError(
+            f"{value!r} is not a task. Expected a catalog.Task, or one of {known}."
+        )
+
+
+def _joined(value) -> str:
+    return re.sub("[-_, ]", "", str(value).lower())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +81,12 @@ class Dataset:
     releases: Mapping[str, Release]
     label_note: str | None = None  # what labels mean that are no words
     caution: str | None = None  # shown to whoever loads the data
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """What it is called: here, in the paper, and by the official package."""
+        flags = (release.flag for release in self.releases.values())
+        return tuple(dict.fromkeys([self.name, self.paper_name, *flags]))
 
     @property
     def num_labels(self) -> int:
@@ -120,17 +143,18 @@ class Variant:
 def variant(
     name: str, *, version: str = DEFAULT_VERSION, size: int = 28, phantom: bool = False
 ) -> Variant:
-    """The variant of dataset `name`; MedMNISTError if there is none."""
+    """The variant of dataset `name`, or one of its aliases; or MedMNISTError."""
     dataset = DATASETS.get(name)
     if dataset is None:
-        raise errors.MedMNISTError(_unknown("dataset", name, DATASETS))
+        raise errors.MedMNISTError(_unknown_dataset(name, DATASETS))
     release = dataset.releases.get(version)
     if release is None:
         raise errors.MedMNISTError(_unknown("release", version, dataset.releases))
     if size not in release.files:
         raise errors.MedMNISTError(
-            f"Release {version} of {name} has no images of size {size}. Expected one "
-            f"of {sorted(release.files)}. Sizes above 28 exist in release 3.0.0 only."
+            f"Release {version} of {dataset.name} has no images of size {size}. "
+            f"Expected one of {sorted(release.files)}. Sizes above 28 exist in release "
+            "3.0.0 only."
         )
     return Variant(dataset=dataset, release=release, size=size, phantom=phantom)
 
@@ -139,7 +163,8 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
     """The variant that a name means, as `tfds.load` would read it.
 
     Args:
-      name: `derma`, `derma_224`, `medmnist/derma:3.0.0`, `medmnist_phantom/derma`.
+      name: `derma`, `derma_224`, `medmnist/derma:3.0.0`, `medmnist_phantom/derma`;
+        of the dataset also any other name it has: `DermaMNIST`, `dermamnist_224`.
       phantom: mean the phantom also where the name does not say so.
 
     Raises:
@@ -148,14 +173,15 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
     form = (
         r"(?:(medmnist|medmnist_phantom)/)?([a-z_]+?)(?:_([0-9]{1,9}))?(?::([0-9.]+))?"
     )
-    match = re.fullmatch(form, name) if isinstance(name, str) else None
+    flags = re.IGNORECASE | re.ASCII
+    match = re.fullmatch(form, name, flags) if isinstance(name, str) else None
     if match is None:
         raise errors.MedMNISTError(
             f"{name!r} is no dataset name. Expected a name such as 'derma', "
             "'derma_224:3.0.0' or 'medmnist/derma'; `medmnist-tfds list` shows all."
         )
     builder, dataset, size, version = match.groups()
-    phantom = phantom or builder == "medmnist_phantom"
+    phantom = phantom or (builder or "").lower() == "medmnist_phantom"
     if phantom and (size or version):
         raise errors.MedMNISTError(
             f"{name!r} asks for a size or a release, but phantom data have neither. "
@@ -181,21 +207,22 @@ def from_flag(flag: str, *, version: str | None = None) -> Variant:
     """The variant whose prediction files start with `flag`.
 
     Args:
-      flag: as `Variant.flag` gives it.
+      flag: as `Variant.flag` gives it, or with another name of the dataset.
       version: of its release; where none is given and several have this flag, which
         are equal byte for byte, the first.
 
     Raises:
       MedMNISTError: no dataset, or not in that release, has this flag.
     """
-    phantom = flag.startswith("phantom-")
+    phantom = flag.lower().startswith("phantom-")
     known = [
         Variant(dataset=dataset, release=release, size=size, phantom=phantom)
         for dataset in DATASETS.values()
         for release in dataset.releases.values()
         for size in release.files
     ]
-    fitting = [variant for variant in known if variant.flag == flag]
+    fitting = [v for v in known if v.flag == flag.lower()]
+    fitting = fitting or [v for v in known if flag.lower() in _flags(v)]
     if not fitting:
         flags = [variant.release.flag for variant in known]
         raise errors.MedMNISTError(_unknown("flag", flag, flags))
@@ -206,17 +233,74 @@ def from_flag(flag: str, *, version: str | None = None) -> Variant:
     raise errors.MedMNISTError(_unknown(f"release of {flag}", version, versions))
 
 
+def _flags(variant: Variant) -> list[str]:
+    """What a prediction file's name might start with: any name of the dataset."""
+    before, after = variant.flag.split(variant.release.flag)
+    return [f"{before}{alias.lower()}{after}" for alias in variant.dataset.aliases]
+
+
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
     known = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(str(name)[:80], known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {kind} {name!r}. Expected one of {', '.join(known)}.{hint}"
+    return (
+        f"There is no {kind} {name!r}. Expected one of {', '.join(known)}."
+        f"{_hint(name, {each: each for each in known})}"
+    )
+
+
+def _unknown_dataset(name: str, datasets: Mapping[str, Dataset]) -> str:
+    def told(alias) -> str:
+        return str(alias).lower().replace("mnist", "")  # it tells none from another
+
+    named = _by_alias(datasets.values())
+    hint = _hint(told(name), {told(alias): d.name for alias, d in named.items()})
+    return (
+        f"There is no dataset {name!r} among the Decathlon's ten. Expected one of "
+        f"{', '.join(datasets)}.{hint}"
+    )
+
+
+def _hint(name: str, meant_by: Mapping[str, str]) -> str:
+    """Asks for what the nearest names mean, best first; empty if none is near."""
+    asked = str(name)[:80].lower()
+    likeness = {
+        each: difflib.SequenceMatcher(None, each.lower(), asked).ratio()
+        for each in meant_by
+    }
+    least = max(0.6, max(likeness.values()) - 0.05)
+    near = [each for each, ratio in likeness.items() if ratio >= least]
+    near.sort(key=likeness.get, reverse=True)
+    meant = [repr(each) for each in dict.fromkeys(map(meant_by.get, near))]
+    return f" Did you mean {' or '.join(meant[:3])}?" if meant else ""
+
+
+def _by_alias(datasets: Iterable[Dataset]) -> dict[str, Dataset]:
+    return {alias.lower(): each for each in datasets for alias in each.aliases}
+
+
+class _Datasets(Mapping[str, Dataset]):
+    """By our names, in the paper's order; asked for one, it knows every alias."""
+
+    def __init__(self, datasets: Iterable[Dataset]):
+        self._own = {dataset.name: dataset for dataset in datasets}
+        self._named = _by_alias(self._own.values())
+
+    def __getitem__(self, name: str) -> Dataset:
+        dataset = self._named.get(name.lower()) if isinstance(name, str) else None
+        if dataset is None:
+            raise KeyError(_unknown_dataset(name, self._own))
+        return dataset
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
 
 
 def _read() -> Mapping[str, Dataset]:
     path = pathlib.Path(__file__).with_name("catalog.json")
     facts = json.loads(path.read_text(encoding="utf-8"))["datasets"]
-    return types.MappingProxyType({name: _dataset(name, facts[name]) for name in facts})
+    return _Datasets(_dataset(name, facts[name]) for name in facts)
 
 
 def _dataset(name: str, facts: dict) -> Dataset:

@@ -114,18 +114,23 @@ def filled(examples: int, blocks: Iterable[Pair]) -> Pair:
 
 
 def _checked_images(images, name: str) -> np.ndarray:
-    expected = "uint8 (examples, height, width, channels), at least one."
-    images = checks.numbers(f"images of {name}", images, axes=(4,), expected=expected)
+    expected = (
+        "uint8 (examples, height, width, channels), or grey (examples, height, width), "
+        "at least one."
+    )
+    images = checks.numbers(f"images of {name}", images, axes=(3, 4), expected=expected)
     if images.dtype != np.uint8 or not len(images):
         raise errors.MedMNISTError(
             f"images of {name} is {images.dtype} {images.shape}. Expected {expected}"
         )
-    return images
+    return images if images.ndim == 4 else images[..., None]
 
 
 def _checked_labels(labels, name: str) -> np.ndarray:
     """int64 class numbers; or uint8, float32 if they are, in (examples, labels)."""
-    expected = "class numbers (examples,), or 0 and 1 (examples, labels)."
+    expected = (
+        "class numbers (examples,) or (examples, 1), or 0 and 1 (examples, labels)."
+    )
     labels = checks.numbers(f"labels of {name}", labels, axes=(1, 2), expected=expected)
     is_multilabel = labels.ndim == 2 and labels.shape[1] > 1
     if is_multilabel:
@@ -137,7 +142,7 @@ def _checked_labels(labels, name: str) -> np.ndarray:
             f"labels of {name} has {labels[~fits][0]} among them. Expected {expected}"
         )
     if not is_multilabel:
-        return labels.astype(np.int64)
+        return labels.reshape(-1).astype(np.int64)
     return labels.astype(np.float32 if labels.dtype.kind == "f" else np.uint8)
 
 

@@ -71,8 +71,10 @@ class Split:
         """A split of arrays that lie in memory, without a builder; it copies them.
 
         Args:
-          images: uint8 (examples, height, width, channels).
-          labels: class numbers (examples,), or 0 and 1 (examples, labels).
+          images: uint8 (examples, height, width, channels), or without channels the
+            grey ones of the official files.
+          labels: class numbers (examples,) or as in the official files (examples, 1),
+            or 0 and 1 (examples, labels).
           name: `train`, `val` or `test`.
         """
         return cls((images, labels), name)

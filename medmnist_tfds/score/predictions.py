@@ -2,7 +2,8 @@
 
 `{flag}_{split}_[AUC]0.852_[ACC]0.808@{run}.csv`, no header, first column the row in the
 official array. Where the flag is that of an earlier release too, the run's name ends in
-the release: `@cnn+release-3-0-0.csv`. Never scores by rules of its own: see `scoring`.
+the release: `@cnn+release-3-0-0.csv`. Never scores by rules of its own: see `scoring`;
+how rows are read, and files of other names, see `tables`.
 """
 
 import csv
@@ -10,13 +11,12 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Iterable
 
 import numpy as np
 
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.process import checks, errors, files
-from medmnist_tfds.score import scoring
+from medmnist_tfds.score import scoring, tables
 
 _MARKED = re.compile(r"(.+)\+release-([0-9-]+)")
 _LONGEST_RUN = 100  # bytes; a file's name may have 255
@@ -54,18 +54,10 @@ def write(
     Raises:
       MedMNISTError: a name that cannot be parsed back, or scores that cannot be scored.
     """
-    variant = dataset
-    if not isinstance(variant, catalog.Variant):
-        variant = catalog.parse(dataset)
+    variant = _variant(dataset)
     catalog.check_split(split)
     _check_run(run)
-    scores = _scores(scores, variant)
-    size = variant.release.splits[split]
-    if len(scores) != size and not variant.phantom:  # phantoms may have any size
-        raise errors.MedMNISTError(
-            f"There are scores of {len(scores)} examples. Expected {size}, the whole "
-            f"{split} split of {variant.tfds_name}, in its own order."
-        )
+    scores = _whole(scores, variant, split)
     if targets is None:
         targets = split_targets(variant, split)
     result = scoring.score(targets, scores, task=variant.dataset.task)
@@ -78,33 +70,58 @@ def write(
     return path
 
 
-def read(path: str | os.PathLike) -> Predictions:
+def read(
+    path: str | os.PathLike,
+    *,
+    dataset: str | catalog.Variant | None = None,
+    split: str | None = None,
+) -> Predictions:
     """Reads a standard prediction file, rows sorted into the official order.
 
+    Args:
+      path: of a standard prediction file; or, if the next two are given, of a CSV or
+        NPY file of any name and the forms that `tables.read` knows.
+      dataset: as for `write`.
+      split: `train`, `val` or `test`.
+
     Raises:
-      MedMNISTError: a name of another form; or missing, repeated or extra rows, text,
-        NaN, or a wrong number of columns: the message names the row.
+      MedMNISTError: no such file, or a name of another form; or missing, repeated or
+        extra rows, text, NaN, or a wrong number of columns: the message names the row.
     """
     path = checks.path(path)
+    try:
+        path.stat()
+    except OSError as error:
+        raise _unreadable(error) from error
+    if dataset is not None and split is not None:
+        return _any_name(path, _variant(dataset), split)
+    if dataset is not None or split is not None:
+        raise errors.MedMNISTError(
+            f"dataset is {dataset!r}, split {split!r}. Expected both, of a file of any "
+            "name, or none, of a standard prediction file."
+        )
     match = re.fullmatch(r"(.+?)_(train|val|test)(?:[^a-z].*)?\.csv", path.name)
     if match is None:
         raise errors.MedMNISTError(
             f"{path.name} is no standard prediction file. Expected a name such as "
-            "breastmnist_test_[AUC]0.852_[ACC]0.808@run.csv."
+            "breastmnist_test_[AUC]0.852_[ACC]0.808@run.csv. Of a CSV or NPY file of "
+            "any other name say the dataset and the split."
         )
-    run = path.stem.rsplit("@", 1)[-1] if "@" in path.stem else ""
-    version = None
+    run, version = _run(path), None
     if marked := _MARKED.fullmatch(run):
         run, version = marked[1], marked[2].replace("-", ".")
     variant, split = catalog.from_flag(match[1], version=version), match[2]
     try:
         # replace: bytes that are no text are refused with their line, as text is.
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            scores = _in_order(path, variant, split, csv.reader(file))
+            scores = tables.in_order(
+                path,
+                csv.reader(file),
+                columns=_columns(variant),
+                examples=_examples(variant, split),
+            )
     except OSError as error:
-        raise errors.MedMNISTError(
-            f"{errors.said_by_system(error)} Expected a prediction file."
-        ) from error
+        raise _unreadable(error) from error
     except csv.Error as error:
         raise errors.MedMNISTError(
             f"{path} cannot be read ({error}). Expected a prediction file."
@@ -113,13 +130,21 @@ def read(path: str | os.PathLike) -> Predictions:
 
 
 def evaluate(
-    file: str | os.PathLike | Predictions, *, folder: str | os.PathLike | None = None
+    file: str | os.PathLike | Predictions,
+    *,
+    dataset: str | catalog.Variant | None = None,
+    split: str | None = None,
+    folder: str | os.PathLike | None = None,
 ) -> scoring.Scores:
     """Scores a prediction file, or what has been read of one.
 
-    The official labels are looked for in `folder`, then as `arrays.find` does.
+    The official labels are looked for in `folder`, then as `arrays.find` does. For
+    files of any name `dataset` and `split` are those of `read`.
     """
-    predictions = file if isinstance(file, Predictions) else read(file)
+    if isinstance(file, Predictions):
+        predictions = file
+    else:
+        predictions = read(file, dataset=dataset, split=split)
     variant = predictions.variant
     targets = split_targets(variant, predictions.split, folder=folder)
     return scoring.score(targets, predictions.scores, task=variant.dataset.task)
@@ -130,6 +155,41 @@ def split_targets(
 ) -> np.ndarray:
     """The labels of a split, uint8 (examples, 1) or (examples, labels)."""
     return arrays.find(variant, manual_dir=folder).labels(split)
+
+
+def _any_name(path: pathlib.Path, variant: catalog.Variant, split: str) -> Predictions:
+    catalog.check_split(split)
+    # A phantom is scored in its usual size.
+    examples = _examples(variant, split) or len(split_targets(variant, split))
+    scores = tables.read(path, columns=_columns(variant), examples=examples)
+    scores = _whole(scores, variant, split).astype(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if wrong.size:
+        raise errors.MedMNISTError(
+            f"{path.name} has a score that is NaN or infinite in row {wrong[0]}. "
+            "Expected finite numbers. Did training diverge?"
+        )
+    return Predictions(variant=variant, split=split, run=_run(path), scores=scores)
+
+
+def _variant(dataset: str | catalog.Variant) -> catalog.Variant:
+    is_one = isinstance(dataset, catalog.Variant)
+    return dataset if is_one else catalog.parse(dataset)
+
+
+def _run(path: pathlib.Path) -> str:
+    return path.stem.rsplit("@", 1)[-1] if "@" in path.stem else ""
+
+
+def _examples(variant: catalog.Variant, split: str) -> int | None:
+    """In that split; None for phantoms, which may have any size."""
+    return None if variant.phantom else variant.release.splits[split]
+
+
+def _unreadable(error: OSError) -> errors.MedMNISTError:
+    return errors.MedMNISTError(
+        f"{errors.said_by_system(error)} Expected a prediction file."
+    )
 
 
 def _check_run(run: str) -> None:
@@ -178,57 +238,12 @@ def _scores(scores, variant: catalog.Variant) -> np.ndarray:
     return scores
 
 
-def _in_order(
-    path: pathlib.Path, variant: catalog.Variant, split: str, lines: Iterable[list[str]]
-) -> np.ndarray:
-    """The scores, float64 (examples, columns), of lines in any order.
-
-    Stops at the first line that does not belong there, however many follow.
-    """
-    columns = _columns(variant)
-    examples = None if variant.phantom else variant.release.splits[split]
-
-    def refusal(problem: str) -> errors.MedMNISTError:
-        last = f"{examples - 1}" if examples else "the last"
-        return errors.MedMNISTError(
-            f"{path.name}: {problem}. Expected the rows 0 to {last} once each, all "
-            f"with {' or '.join(map(str, columns))} scores."
-        )
-
-    rows: dict[int, list[float]] = {}
-    width = None
-    for number, line in enumerate(lines, 1):
-        index, scores = _row(path, line, number)
-        if index in rows:
-            raise refusal(f"row {index} is repeated in line {number}")
-        if index < 0 or (examples and index >= examples):
-            raise refusal(f"row {index} in line {number} is extra")
-        width = width or len(scores)  # as the first line has, so all
-        if len(scores) != width or width not in columns:
-            raise refusal(f"row {index} in line {number} has {len(scores)} scores")
-        rows[index] = scores
-    size = examples or max(len(rows), 1)
-    missing = next((index for index in range(size) if index not in rows), None)
-    if missing is not None:
-        raise refusal(f"row {missing} is missing")
-    return np.array([rows[index] for index in range(size)])
-
-
-def _row(path: pathlib.Path, line: list[str], number: int) -> tuple[int, list[float]]:
-    text = ",".join(line)
-    try:
-        # Python would read 1_0 as ten, and the digits of every script.
-        if "_" in text or not text.isascii():
-            raise ValueError
-        index, scores = int(line[0]), [float(cell) for cell in line[1:]]
-    except (ValueError, IndexError) as error:
+def _whole(scores, variant: catalog.Variant, split: str) -> np.ndarray:
+    """`_scores` of all examples of the split."""
+    scores, examples = _scores(scores, variant), _examples(variant, split)
+    if examples not in (None, len(scores)):
         raise errors.MedMNISTError(
-            f"{path.name}, line {number}: {text[:60]!r} is not a row of numbers. "
-            "Expected the row's index, then its scores, and no header."
-        ) from error
-    if not np.isfinite(scores).all():
-        raise errors.MedMNISTError(
-            f"{path.name}, line {number} (row {index}) has a score that is NaN or "
-            "infinite. Expected finite numbers. Did training diverge?"
+            f"There are scores of {len(scores)} examples. Expected {examples}, the "
+            f"whole {split} split of {variant.tfds_name}, in its own order."
         )
-    return index, scores
+    return scores

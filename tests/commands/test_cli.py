@@ -297,7 +297,7 @@ def test_evaluate_scores_a_file(tmp_path):
         (["montage", "oct", "--split", "all"], "no split 'all'"),
         (["train", "derma_224"], "Expected 28, what the networks take"),
         (["train", "derma", "--seed", "-1"], "The seed is -1"),
-        (["evaluate", "nothing.csv"], "no standard prediction file"),
+        (["evaluate", "nothing.csv"], "nothing.csv: No such file"),
         (["evaluate", "octmnist_test_@a.csv"], "octmnist_test_@a.csv"),
     ],
 )

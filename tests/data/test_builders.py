@@ -1,6 +1,8 @@
 """The builders as users meet them: through `tfds.load` and its relatives."""
 
+import functools
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -18,6 +20,7 @@ from medmnist_tfds.data.medmnist_phantom import images
 from medmnist_tfds.data.medmnist_phantom import (
     medmnist_phantom_dataset_builder as phantoms,
 )
+from medmnist_tfds.process import errors
 
 
 @pytest.mark.parametrize("name", catalog.DATASETS)
@@ -60,6 +63,128 @@ def test_tfds_load_works_in_every_usual_form(phantom, data_dir):
     frame = tfds.as_dataframe(part.take(3), info)
     assert list(frame["index"]) == [0, 1, 2]
     assert tfds.show_examples(part, info, plot_scale=0.5) is not None
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory):
+    """The validation split of 200 images in four files."""
+    config = tfds.download.DownloadConfig(num_shards=4)
+    folder = tmp_path_factory.mktemp("sharded")
+    builder = tfds.builder("medmnist_phantom/breast", data_dir=folder)
+    builder.download_and_prepare(download_config=config)
+    assert len(builder.info.splits["val"].shard_lengths) == 4
+    return builder
+
+
+OFFICIAL = list(range(200))
+
+
+def order(dataset) -> list[int]:
+    return [int(row["index"]) for row in dataset]
+
+
+def test_files_are_shuffled_if_asked_for_and_only_then(sharded, caplog):
+    name, data_dir = "medmnist_phantom/breast", sharded.data_dir_root
+    in_order = tfds.load(name, split="val", data_dir=data_dir)
+    assert order(in_order) == order(in_order) == OFFICIAL
+    shuffled = tfds.load(name, split="val", data_dir=data_dir, shuffle_files=True)
+    orders = [order(shuffled) for _ in range(8)]  # one may be the official, of 24
+    assert all(sorted(each) == OFFICIAL for each in orders)
+    assert len({tuple(each) for each in orders}) > 1
+    assert not caplog.records
+
+
+def test_shuffled_files_are_read_as_the_user_says(sharded):
+    name, data_dir = "medmnist_phantom/breast", sharded.data_dir_root
+    config = tfds.ReadConfig(shuffle_seed=3, interleave_cycle_length=1)
+    load = functools.partial(
+        tfds.load, name, data_dir=data_dir, shuffle_files=True, read_config=config
+    )
+    one, same = (order(load(split="val")) for _ in range(2))
+    assert one == same and [row % 50 for row in one] == [*range(50)] * 4
+    assert config.enable_ordering_guard  # the user's own stays as it was
+    train, part = load(split=["train", "val[:10%]"], as_supervised=True)
+    assert len(train) == 250 and len(part) == 20
+    image, label = next(iter(train.batch(7)))
+    assert image.shape == (7, 28, 28, 1) and label.shape == (7,)
+    assert load(split="test", batch_size=-1)["image"].shape == (200, 28, 28, 1)
+    assert sorted(load()) == sorted(catalog.SPLITS)
+
+
+def test_an_order_is_not_lost_unasked(sharded):
+    mixed = tfds.ReadConfig(interleave_cycle_length=4)
+    with pytest.raises(ValueError, match="will not be read in order"):
+        sharded.as_dataset(split="val", read_config=mixed)
+    # Nor by who reads the data without our class.
+    plain = tfds.builder_from_directory(sharded.data_path)
+    assert order(plain.as_dataset(split="val")) == OFFICIAL
+
+
+def test_data_prepared_again_in_several_files_keep_their_order(tmp_path):
+    builder = tfds.builder("medmnist_phantom/breast", data_dir=tmp_path)
+    again = tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
+    for shards in (1, 2):
+        config = tfds.download.DownloadConfig(num_shards=shards, download_mode=again)
+        builder.download_and_prepare(download_config=config)
+        assert len(builder.info.splits["val"].shard_lengths) == shards
+        assert order(builder.as_dataset(split="val")) == OFFICIAL
+
+
+def test_a_name_with_a_version_takes_shuffle_files_too(phantom, data_dir):
+    phantom("breast")
+    for _ in range(2):  # TFDS reads prepared data of a named version by itself
+        data = tfds.load(
+            "medmnist_phantom/breast:2.0.0",
+            split="val",
+            data_dir=data_dir,
+            shuffle_files=True,
+        )
+        assert sorted(order(data)) == OFFICIAL
+
+
+@pytest.mark.parametrize("name", ["BreastMNIST", "breastmnist", "Breast"])
+def test_data_are_prepared_once_whatever_they_are_called(name, phantom, data_dir):
+    prepared = phantom("breast")
+    for given in (
+        {"name": f"medmnist_phantom/{name}"},
+        {"name": "medmnist_phantom", "config": name},
+    ):
+        builder = tfds.builder(**given, data_dir=data_dir)
+        assert builder.builder_config.name == "breast" and builder.is_prepared()
+        assert builder.data_dir == prepared.data_dir
+        assert pickle.loads(pickle.dumps(builder)).data_dir == prepared.data_dir
+    assert len(tfds.load(f"medmnist_phantom/{name}", data_dir=data_dir)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "full_name"),
+    [
+        ("breastmnist_224", "medmnist/breast_224/3.0.0"),
+        ("OrganAMNIST", "medmnist/organ_axial/1.0.0"),
+        ("OrganMNIST_Axial:3.0.0", "medmnist/organ_axial/3.0.0"),
+        ("organamnist_64:3.*.*", "medmnist/organ_axial_64/3.0.0"),
+    ],
+)
+def test_names_of_paper_and_official_package_lead_to_ours(name, full_name, tmp_path):
+    builder = tfds.builder(f"medmnist/{name}", data_dir=tmp_path)
+    assert builder.info.full_name == full_name
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("medmnist/blood", "no dataset 'blood' .*path, chest, derma"),
+        ("medmnist/brest", "no dataset 'brest'.*Did you mean 'breast'"),
+        ("medmnist/derma_65", "derma has no images of size 65.*28, 64, 128, 224"),
+        ("medmnist/derma_65:3.0.0", "derma has no images of size 65"),
+        ("medmnist_phantom/brest", "no dataset 'brest'.*Did you mean 'breast'"),
+        ("medmnist_phantom/BreastMNIST_64", "phantom data have neither"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name, message, tmp_path):
+    with pytest.raises(errors.MedMNISTError, match=message):
+        tfds.load(name, data_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_data_source_reads_rows_at_random(tmp_path):

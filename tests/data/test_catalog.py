@@ -1,6 +1,8 @@
 """The catalog agrees with the paper's Table 1, and names lead to the right variant."""
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 
@@ -66,10 +68,61 @@ def test_parse_reads_names_as_tfds_does(name, tfds_name, flag):
     assert catalog.from_flag(flag).flag == flag
 
 
+@pytest.mark.parametrize("name", catalog.DATASETS)
+def test_every_name_of_a_dataset_is_understood_and_ours_is_given_back(name):
+    """Names of the paper and of the official package, in any case and any place."""
+    dataset = catalog.DATASETS[name]
+    assert dataset.paper_name in dataset.aliases
+    assert {release.flag for release in dataset.releases.values()} < {*dataset.aliases}
+    for alias in dataset.aliases:
+        for asked in (alias, alias.lower(), alias.upper()):
+            assert catalog.DATASETS[asked] is dataset
+            assert catalog.variant(asked).dataset is dataset
+            assert catalog.from_flag(asked).dataset is dataset
+            assert catalog.parse(asked).tfds_name == f"medmnist/{name}:1.0.0"
+            assert catalog.parse(f"{asked}_224") == catalog.parse(f"{name}_224")
+            assert catalog.parse(f"medmnist/{asked}:3.0.0").config == name
+            phantom = catalog.parse(f"medmnist_phantom/{asked}")
+            assert phantom.tfds_name == f"medmnist_phantom/{name}"
+            assert catalog.from_flag(f"phantom-{asked}").tfds_name == phantom.tfds_name
+
+
+def test_the_datasets_are_keyed_by_our_names():
+    assert list(catalog.DATASETS) == list(TABLE_1)
+    with pytest.raises(KeyError, match="no dataset 'brest'.*mean 'breast'"):
+        catalog.DATASETS["brest"]
+
+
+@pytest.mark.parametrize("task", catalog.Task)
+def test_a_task_is_found_by_its_name_and_its_official_one(task):
+    for name in (task.name, task.name.lower(), task.value, task.value.upper()):
+        assert catalog.Task(name) is task
+
+
+def test_a_mistyped_name_is_answered_without_the_seconds_of_tensorflows_import():
+    script = (
+        "import sys\n"
+        "from medmnist_tfds import catalog\n"
+        "try: catalog.parse('blod')\n"
+        "except ValueError as error: print(error)\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    said, has_tensorflow = done.stdout.splitlines()
+    assert "no dataset 'blod'" in said and "retina, breast" in said
+    assert has_tensorflow == "False"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("dermma", "Did you mean 'derma'"),
+        ("medmnist/brest", "no dataset 'brest'.*Did you mean 'breast'"),
+        ("organmnist", "mean 'organ_axial' or 'organ_coronal' or 'organ_sagittal'"),
+        ("BloodMNIST", "no dataset 'BloodMNIST'.*organ_sagittal.$"),
+        ("breastmnist_65", "Release 3.0.0 of breast has no images of size 65"),
         ("Derma!", "is no dataset name"),
         ("derma:2.0.0", "no release '2.0.0'"),
         ("derma_224:1.0.0", "no images of size 224"),

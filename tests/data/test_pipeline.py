@@ -145,6 +145,15 @@ def test_arrays_of_a_split_are_copies_that_no_one_can_write_to():
         assert not batch.numpy().any() and sorted(numbers.numpy()) == [0, 1, 2, 3]
 
 
+def test_arrays_may_have_the_form_of_the_official_files():
+    images, labels = np.arange(64, dtype=np.uint8).reshape(4, 4, 4), np.eye(4)[:, :1]
+    split = pipeline.Split.from_arrays(images, labels.astype("u1"), name="train")
+    np.testing.assert_array_equal(split.images, images[..., None], strict=True)
+    np.testing.assert_array_equal(split.labels, [1, 0, 0, 0], strict=True)
+    batch, numbers = next(iter(split.train_batches(4, seed=0)))
+    assert batch.shape == (4, 4, 4, 1) and numbers.shape == (4,)
+
+
 def test_arrays_of_a_prepared_split_cannot_be_written_to(phantom, limit):
     split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
     assert not split.labels.flags.writeable

@@ -9,6 +9,7 @@ import pathlib
 import threading
 
 import numpy as np
+import pandas
 import pytest
 
 from medmnist_tfds.data import catalog
@@ -244,6 +245,139 @@ def test_a_file_name_may_end_after_the_split_as_officially(tmp_path):
     (tmp_path / "breastmnist_val.csv").write_text("\n".join(LINES))
     found = predictions.read(tmp_path / "breastmnist_val.csv")
     assert (found.variant.flag, found.split, found.run) == ("breastmnist", "val", "")
+
+
+def test_a_file_that_is_not_there_is_said_not_to_be(tmp_path):
+    for name in ("nosuch.csv", "breastmnist_val.csv", "no/such.npy"):
+        with pytest.raises(errors.MedMNISTError, match=f"{name}: No such file"):
+            predictions.evaluate(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["BreastMNIST", "breast", "BREASTMNIST"])
+def test_a_file_may_be_named_with_any_name_of_the_dataset(tmp_path, name):
+    (tmp_path / f"{name}_val@mine.csv").write_text("\n".join(LINES))
+    found = predictions.read(tmp_path / f"{name}_val@mine.csv")
+    assert found.variant == catalog.parse("breast") and found.run == "mine"
+
+
+ROWS = np.random.default_rng(0).random((120, 5))  # retina's validation split
+
+
+def _pandas(path, scores, *, index: bool, header: bool) -> None:
+    table = pandas.DataFrame(scores).sample(frac=1, random_state=0)
+    table = table if index else table.sort_index()
+    table.to_csv(path, index=index, header=header)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+@pytest.mark.parametrize("header", [False, True])
+@pytest.mark.parametrize("index", [False, True])
+def test_a_csv_file_of_any_name_is_read_with_index_and_header_or_without(
+    tmp_path, columns, header, index
+):
+    name = "retina" if columns == 5 else "breast"
+    scores = ROWS[: 120 if columns == 5 else 78, :columns]
+    _pandas(tmp_path / "mine.csv", scores, index=index, header=header)
+    found = predictions.read(tmp_path / "mine.csv", dataset=name, split="val")
+    assert (found.variant, found.split) == (catalog.parse(name), "val")
+    np.testing.assert_array_equal(found.scores, scores)
+
+
+def test_a_npy_file_of_any_name_is_read(tmp_path):
+    np.save(tmp_path / "mine.npy", ROWS.astype("f4"))
+    given = dict(dataset="RetinaMNIST", split="val")
+    found = predictions.read(tmp_path / "mine.npy", **given)
+    np.testing.assert_array_equal(found.scores, ROWS.astype("f4"))
+    np.save(tmp_path / "mine.npy", ROWS[:78, 0])
+    found = predictions.read(tmp_path / "mine.npy", dataset="breast", split="val")
+    np.testing.assert_array_equal(found.scores, ROWS[:78, :1])
+
+
+def test_a_file_of_any_name_is_evaluated_as_the_same_scores_in_ours(tmp_path):
+    given = dict(dataset="medmnist_phantom/retina", split="val")
+    scores = np.random.default_rng(1).random((200, 5))
+    path = predictions.write(tmp_path, scores=scores, run="run", **given)
+    np.save(tmp_path / "mine.npy", scores)
+    _pandas(tmp_path / "mine.csv", scores, index=False, header=True)
+    expected = predictions.evaluate(path)
+    for name in ("mine.npy", "mine.csv"):
+        assert predictions.evaluate(tmp_path / name, **given) == expected
+
+
+SCORES = ["0.25,0.75"] * 78
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (SCORES[1:], "scores of 77 examples. Expected 78, the whole val split"),
+        (["a,b", *SCORES[1:]], "scores of 77 examples"),
+        (_with("5,0.2,high"), "line 6: '5,0.2,high' is not a row"),
+        (SCORES[1:] + ["0.2,high"], "line 78: '0.2,high' is not a row of numbers"),
+        (SCORES[1:] + ["0.2,nan"], "line 78 has a score that is NaN"),
+        (SCORES[1:] + ["0.2"], "line 78 has 1 scores. Expected 2, as the first"),
+        (SCORES[1:] + ["", ""], "line 78 has 0 scores. Expected 2"),
+        (["0.1,0.2,0.3,0.4"] * 78, "y_score has 4 columns. Expected .* 1 or 2"),
+        (["id,no,yes", *LINES[:5], *LINES[6:]], "row 5 is missing"),
+        (["id,no,yes", *LINES[:-1], "5,0,1"], "row 5 is repeated in line 79"),
+        ([f"{row},0.5" for row in range(1, 79)], "whole numbers, but not the rows"),
+        ([f"{min(row, 76)},0.5" for row in range(78)], "number all rows"),
+        ([f"{row}" for row in range(78)], "has 0 scores"),
+        ([], "y_score is|scores of 0"),
+        (["0.25;0.75"] * 78, "line 2: '0.25;0.75' is not a row"),
+    ],
+)
+def test_a_csv_file_that_is_not_the_split_or_ambiguous_is_refused(
+    tmp_path, lines, message
+):
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    with pytest.raises(errors.MedMNISTError, match=message):
+        predictions.read(tmp_path / "mine.csv", dataset="breast", split="val")
+
+
+def test_scores_of_zero_and_one_are_no_index(tmp_path):
+    decided = np.eye(2, dtype=int)[np.arange(78) % 2]
+    _pandas(tmp_path / "mine.csv", decided, index=False, header=False)
+    found = predictions.read(tmp_path / "mine.csv", dataset="breast", split="val")
+    np.testing.assert_array_equal(found.scores, decided)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.ones((77, 2)), "scores of 77"),
+        (np.ones((78, 3)), "y_score has 3 columns"),
+        (np.full((78, 2), np.inf), "NaN or infinite in row 0"),
+        (np.full((78, 2), None), "Object arrays.*as numpy.save writes it"),
+        (np.full((78, 2), "high"), "y_score is <U4"),
+        (b"PK\3\4 no array", "magic string.*as numpy.save writes it"),
+        (b"", "cannot be read"),
+    ],
+)
+def test_a_npy_file_that_is_not_the_split_is_refused(tmp_path, content, message):
+    if isinstance(content, bytes):
+        (tmp_path / "mine.npy").write_bytes(content)
+    else:
+        np.save(tmp_path / "mine.npy", content)
+    with pytest.raises(errors.MedMNISTError, match=message):
+        predictions.read(tmp_path / "mine.npy", dataset="breast", split="val")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"dataset": "breast"}, "split None. Expected both"),
+        ({"split": "val"}, "dataset is None.*Expected both"),
+        ({"dataset": "breast", "split": "vla"}, "no split 'vla'"),
+        ({"dataset": "brest", "split": "val"}, "mean 'breast'"),
+        ({"dataset": "breast", "split": "val"}, "mine.txt is neither .csv nor .npy"),
+        ({}, "mine.txt is no standard prediction file.*say the dataset and the split"),
+    ],
+)
+def test_what_is_asked_of_a_file_of_another_name_is_said(tmp_path, given, message):
+    (tmp_path / "mine.txt").write_text("\n".join(SCORES))
+    with pytest.raises(errors.MedMNISTError, match=message):
+        predictions.read(tmp_path / "mine.txt", **given)
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "3.0.0"])

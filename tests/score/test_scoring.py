@@ -232,7 +232,13 @@ def test_what_cannot_be_scored_is_refused(task, y_true, y_score, message):
         scoring.score(y_true, y_score, task=task)
 
 
-@pytest.mark.parametrize("task", ["binary", "multi-label", "", None, "BINARY"])
-def test_an_unknown_task_is_refused(task):
-    with pytest.raises(errors.MedMNISTError, match="is not a task.*'binary-class'"):
+@pytest.mark.parametrize("task", ["binary", "BINARY", "Binary class", BINARY])
+def test_a_task_may_be_named_as_one_would_say_it(task):
+    assert scoring.score([0, 1], [0.1, 0.9], task=task).auc == 1
+
+
+@pytest.mark.parametrize("task", ["binry", "", None, 3, ["binary"], np.arange(3)])
+def test_an_unknown_task_is_refused_with_the_choices(task):
+    choices = "'binary'.*'multiclass'.*'ordinal'.*'multilabel'"
+    with pytest.raises(errors.MedMNISTError, match=f"is not a task.*{choices}"):
         scoring.score([0, 1], [0.1, 0.9], task=task)

@@ -5,7 +5,9 @@ network learns something but never everything. Never reads or writes files, goes
 online, or imports TensorFlow; no score reached here tells anything about real images.
 """
 
+import functools
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,6 +16,24 @@ from medmnist_tfds.data.medmnist_phantom import drawing, painters
 from medmnist_tfds.process import errors
 
 _BLOCK = 1000  # images painted at once: floats need eight times the memory of uint8
+
+
+class Phantom:
+    """The arrays of a phantom's splits, each drawn once, when it is asked for."""
+
+    def __init__(self, dataset: catalog.Dataset, sizes: Mapping[str, int]):
+        self._draw = functools.cache(
+            lambda split: generate(dataset, split=split, examples=sizes[split])
+        )
+
+    def images(self, split: str) -> np.ndarray:
+        return self._draw(split)[0]
+
+    def image_blocks(self, split: str) -> list[np.ndarray]:
+        return [self.images(split)]
+
+    def labels(self, split: str) -> np.ndarray:
+        return self._draw(split)[1]
 
 
 def generate(

@@ -47,16 +47,13 @@ class Builder(builders.MedMNISTBuilder):
     def variant(self) -> catalog.Variant:
         return catalog.parse(self.builder_config.dataset, phantom=True)
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-        del dl_manager
-        sizes = self.builder_config.splits
-        return {split: self._generate_examples(split, sizes[split]) for split in sizes}
+    @property
+    def sizes(self) -> dict[str, int]:
+        return self.builder_config.splits
 
-    def _generate_examples(self, split: str, size: int):
-        dataset = self.variant.dataset
-        pictures, labels = images.generate(dataset, split=split, examples=size)
-        return builders.examples(
-            [pictures],
-            labels,
-            is_multilabel=dataset.task is catalog.Task.MULTILABEL,
-        )
+    def tell(self, count: int) -> str:
+        return f"{count:,} synthetic images"
+
+    def find_source(self, dl_manager: tfds.download.DownloadManager) -> images.Phantom:
+        del dl_manager
+        return images.Phantom(self.variant.dataset, self.sizes)
