@@ -217,13 +217,14 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         rate = self.steps * self.batch / max(self.trained - self.started, 1e-9)
         mark = "  [green]best[/]" if self.best.epoch == epoch + 1 else ""
-        names = {"AUC": "val_auc", "ACC": "val_acc", "kappa": "val_kappa"}
+        names = {"val AUC": "val_auc", "val ACC": "val_acc", "kappa": "val_kappa"}
         scores = [f"{k} {logs[v]:.3f}" for k, v in names.items() if v in logs]
-        self.console.print(
-            f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs['loss']:.4f}  "
-            f"val {'  '.join(scores)}  {rate:,.0f} images/s{mark}",
-            highlight=False,
-        )
+        line = f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs['loss']:.4f}  "
+        line += "  ".join(scores)
+        speed = f"  {rate:,.0f} images/s"
+        if len(f"{line}{speed}  best") <= self.console.width:  # kappa goes first
+            line += speed
+        self.console.print(f"{line}{mark}", highlight=False)
 
     def close(self) -> None:
         """Takes the bar away; Keras says nothing to callbacks after an interrupt."""

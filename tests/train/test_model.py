@@ -41,14 +41,16 @@ def test_rgb_images_for_a_grey_network_end_in_one_sentence():
     model = XLAModel.from_functional(resnet18(2, channels=1))
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     rgb = np.zeros((4, 28, 28, 3), np.uint8)
-    message = r"^The images are RGB \(3 channels\), but resnet18_28 takes grey \(1 chan"
+    message = r"The images are RGB \(3 channels\), but resnet18_28 takes grey \(1 chan"
     for use in (
         lambda: model.fit(rgb, np.zeros(4), verbose=0),
         lambda: model.evaluate(rgb, np.zeros(4), verbose=0),
         lambda: model.predict(rgb, verbose=0),
     ):
-        with pytest.raises(errors.MedMNISTError, match=message):
+        with pytest.raises(errors.MedMNISTError, match=message) as error:
             use()
+        if not compat.IS_KERAS_2:  # it puts its own lines before
+            assert str(error.value).startswith("The images")
 
 
 def assert_same(one: dict, other: dict, tolerance: float) -> None:
