@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from medmnist_tfds.decathlon import definition
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.process import errors
+from medmnist_tfds.train import recipe as recipes
 
 
 def apply(
@@ -79,6 +80,7 @@ def _unknown(method, field: str, budget: str, known: dict) -> errors.MedMNISTErr
         )
     near = difflib.get_close_matches(field, known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = hint or (recipes.hint(field) if method.recipe else "")
     return errors.MedMNISTError(
         f"{method.name} has no field {field!r}. Expected one of {', '.join(known)}."
         f"{hint}"

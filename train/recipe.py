@@ -156,7 +156,7 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
         if name not in FIELDS:
             raise errors.MedMNISTError(
                 f"The recipe has no field {name!r}. Expected one of "
-                f"{', '.join(FIELDS)}.{_hint(name)}"
+                f"{', '.join(FIELDS)}.{hint(name)}"
             )
         kind = FIELDS[name].type
         try:
@@ -169,8 +169,11 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
     return dataclasses.replace(recipe, **changes)
 
 
-def _hint(name: str) -> str:
-    """What somebody may have meant: by meaning first, then by spelling."""
+def hint(name: str) -> str:
+    """What may be meant by a name that no field has: by meaning, then by spelling.
+
+    A sentence with a blank before it, or nothing.
+    """
     if told := _ELSEWHERE.get(_bare(name)):
         return f" {told}"
     meant = {

@@ -15,7 +15,7 @@ import numpy as np
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.decathlon import answers, supervisor
 from medmnist_tfds.decathlon import result as results
-from medmnist_tfds.process import errors, files
+from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
 
 _TABLE2 = pathlib.Path(__file__).with_name("table2.csv")
@@ -128,13 +128,13 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
     if not about:
         raise errors.MedMNISTError(
             f"{root} holds no Decathlon. Expected a folder that "
-            "`medmnist-tfds decathlon run --out` has written."
+            f"`{terminal.command()} decathlon run --out` has written."
         )
     places = sorted(path.parent for path in root.glob("cells/*/result.json"))
     if not places:
         raise errors.MedMNISTError(
             f"{root} holds no results yet. Expected at least one cell. Run: "
-            f"medmnist-tfds decathlon run --out {root}"
+            f"{terminal.command()} decathlon run --out {root}"
         )
 
     @functools.cache

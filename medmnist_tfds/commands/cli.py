@@ -114,9 +114,12 @@ def info(name: options.Name) -> None:
     table.add_row("modality", dataset.modality)
     table.add_row("task", dataset.task.value)
     table.add_row("images", "grey" if dataset.channels == 1 else "RGB")
-    table.add_row(
-        "labels", "\n".join(f"{i} {label}" for i, label in enumerate(dataset.labels))
-    )
+    labels = [
+        label if label.isdigit() else f"{number} {label}"
+        for number, label in enumerate(dataset.labels)
+    ]
+    table.add_row("labels", "\n".join([*labels, *filter(None, [dataset.label_note])]))
+    table.add_row("also called", ", ".join(dataset.aliases[1:]))
     table.add_row("licence", dataset.license)
     if dataset.caution:
         table.add_row("caution", dataset.caution)
@@ -140,10 +143,9 @@ def prepare(
     names = list(catalog.DATASETS) if names == ["all"] else names
     for variant in [catalog.parse(name, phantom=phantom) for name in names]:
         builder = _prepared(variant, data_dir, manual_dir)
-        sizes = ", ".join(
-            f"{s} {builder.info.splits[s].num_examples:,}" for s in catalog.SPLITS
-        )
-        terminal.say(f"{variant.tfds_name}: {sizes} in {builder.data_dir}")
+        # TFDS reads prepared data of a version by a builder of its own.
+        if not getattr(builder, "is_new", False):  # a new one has said so itself
+            terminal.say(f"{variant.tfds_name}: is there already, {builder.data_dir}")
 
 
 @app.command()
@@ -178,18 +180,33 @@ app.command(epilog=train.EPILOG)(train.train)
 
 @app.command()
 def evaluate(
-    file: Annotated[pathlib.Path, typer.Argument(help="A standard prediction file.")],
+    file: Annotated[
+        pathlib.Path, typer.Argument(help="Scores of a whole split: CSV or NPY.")
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose scores they are.",
+            show_default="as the name of a standard prediction file says",
+            autocompletion=options.complete,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, val or test.", show_default="the same")
+    ] = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
-    """Scores a standard prediction file against the official labels."""
+    """Scores predictions against the official labels.
+
+    A file of any name wants --dataset and --split.
+    """
     from medmnist_tfds.score import predictions
 
-    prediction = predictions.read(file)
+    prediction = predictions.read(file, dataset=dataset, split=split)
     variant = prediction.variant
     scores = predictions.evaluate(prediction, folder=manual_dir)
-    table = rich_table.Table(
-        "label", "AUC", title=f"{variant.title}, {prediction.split}"
-    )
+    title = f"{variant.title}, {prediction.split}"
+    table = _table("label", "AUC", title=title, title_justify="left")
     for label, auc in zip(variant.dataset.labels, scores.auc_per_class, strict=True):
         table.add_row(label, f"{auc:.3f}")
     terminal.CONSOLE.print(table)

@@ -8,7 +8,7 @@ import typer
 from medmnist_tfds.data import catalog
 
 
-def _names(incomplete: str) -> list[str]:
+def complete(incomplete: str) -> list[str]:
     """What a shell may complete a dataset's name to."""
     return [name for name in catalog.DATASETS if name.startswith(incomplete)]
 
@@ -16,12 +16,12 @@ def _names(incomplete: str) -> list[str]:
 Name = Annotated[
     str,
     typer.Argument(
-        help="A dataset: breast, derma_224, organ_axial:3.0.0.", autocompletion=_names
+        help="A dataset: breast, derma_224, organ_axial:3.0.0.", autocompletion=complete
     ),
 ]
 Names = Annotated[
     list[str],
-    typer.Argument(help="Datasets, or `all`.", autocompletion=_names),
+    typer.Argument(help="Datasets, or `all`.", autocompletion=complete),
 ]
 Phantom = Annotated[
     bool, typer.Option("--phantom", help="Synthetic data: no files, no network.")

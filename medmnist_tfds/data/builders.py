@@ -29,7 +29,12 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     Args:
       config: a config, or any name that `catalog.parse` knows its dataset by.
       options: as TFDS has them.
+
+    Attributes:
+      is_new: whether the last `download_and_prepare` has written data.
     """
+
+    is_new = False
 
     def __init__(self, *, config=None, **options):
         if isinstance(config, str):
@@ -96,7 +101,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def download_and_prepare(self, **options) -> None:
         """As TFDS's own, but two processes may ask for the same data at once."""
-        path, self._is_new = self.data_path, False
+        path, self.is_new = self.data_path, False
         if path.exists() or "://" in str(path):  # a bucket has no file locks
             super().download_and_prepare(**options)
         else:
@@ -105,7 +110,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 if path.exists():  # the other process was faster
                     self.info.read_from_directory(path)
                 super().download_and_prepare(**options)
-        if self._is_new:
+        if self.is_new:
             count = self.info.splits.total_num_examples
             told = f"{self.name}/{self.builder_config.name}: {self.tell(count)}"
             progress.say(f"{told} written to {path}")
@@ -119,7 +124,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         # shuffle files then. TFDS itself does, if asked for a version of prepared data.
         lengths = [len(split.shard_lengths) for split in self.info.splits.values()]
         self.info.as_proto.disable_shuffling = max(lengths, default=1) > 1
-        self._is_new = True
+        self.is_new = True
 
     def make(self, dl_manager, download_config: tfds.download.DownloadConfig) -> None:
         """Writes the data into `data_path`, which is a temporary folder meanwhile."""

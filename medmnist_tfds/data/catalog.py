@@ -84,9 +84,13 @@ class Dataset:
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """What it is called: here, in the paper, and by the official package."""
+        """What it is called: here, in the paper, and by the official package.
+
+        In any case of letters, so each stands there in one.
+        """
         flags = (release.flag for release in self.releases.values())
-        return tuple(dict.fromkeys([self.name, self.paper_name, *flags]))
+        names = [self.name, self.paper_name, *flags]
+        return tuple({name.lower(): name for name in reversed(names)}.values())[::-1]
 
     @property
     def num_labels(self) -> int:

@@ -187,9 +187,7 @@ def _examples(variant: catalog.Variant, split: str) -> int | None:
 
 
 def _unreadable(error: OSError) -> errors.MedMNISTError:
-    return errors.MedMNISTError(
-        f"{errors.said_by_system(error)} Expected a prediction file."
-    )
+    return errors.MedMNISTError(errors.said_by_system(error))
 
 
 def _check_run(run: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import processes
 import pytest
 import tensorflow_datasets as tfds
@@ -149,15 +150,19 @@ def test_prepare_writes_phantoms_and_says_where(tmp_path):
     assert done.returncode == 0, done.stderr
     for name in ("breast", "oct"):
         folder = tmp_path / "medmnist_phantom" / name / "3.0.0"
-        assert (folder / "dataset_info.json").exists() and str(folder) in done.stdout
-    assert "train 250, val 200, test 200" in done.stdout
+        assert (folder / "dataset_info.json").exists()
+        (line,) = [line for line in done.stderr.splitlines() if str(folder) in line]
+        assert line.startswith(f"medmnist_phantom/{name}: 650 synthetic images written")
+    assert len(done.stderr.splitlines()) == 2 and not done.stdout
+    again = run("prepare", "BreastMNIST", "--phantom", "--data-dir", tmp_path)
+    assert "medmnist_phantom/breast: is there already, " in again.stdout
 
 
 def test_prepare_reads_the_files_that_a_user_brings(official_root, tmp_path):
     folders = ["--manual-dir", official_root, "--data-dir", tmp_path]
     done = run("prepare", "breast", *folders)
     assert done.returncode == 0, done.stderr
-    assert "train 546, val 78, test 156" in done.stdout
+    assert "780 images of release 1.0.0 (breastmnist.npz, found in " in done.stderr
 
 
 def test_montage_draws_a_picture(data_dir, phantom, tmp_path):
@@ -287,6 +292,15 @@ def test_evaluate_scores_a_file(tmp_path):
     done = run("evaluate", path)
     assert "AUC 1.000  ACC 1.000" in done.stdout and "PHANTOM" in done.stdout
     assert all(label in done.stdout for label in variant.dataset.labels)
+
+
+def test_evaluate_scores_a_file_of_any_name_of_a_dataset_of_any_name(tmp_path):
+    variant = catalog.parse("medmnist_phantom/oct")
+    targets = predictions.split_targets(variant, "test")
+    np.save(tmp_path / "mine.npy", (targets == range(4)) * 0.7 + 0.1)
+    of = ["--dataset", "medmnist_phantom/OCTMNIST", "--split", "test"]
+    done = run("evaluate", tmp_path / "mine.npy", *of)
+    assert "AUC 1.000  ACC 1.000" in done.stdout and "OCTMNIST" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -115,31 +115,6 @@ SUBCOMMANDS = typer.main.get_command(commands.app).commands
 SCRIPT = pathlib.Path(sysconfig.get_path("scripts"), "medmnist-tfds")
 
 
-@pytest.mark.parametrize("name", SUBCOMMANDS)
-def test_every_option_has_a_text_in_which_nothing_is_swallowed(name):
-    for parameter in SUBCOMMANDS[name].params:
-        assert len(parameter.help or "") > 5, parameter.name
-        if "--data-dir" not in parameter.opts:  # of all commands
-            assert "[" not in parameter.help, parameter.help
-
-
-@pytest.mark.parametrize(
-    ("name", "default"),
-    [
-        *(("run", "(all)"), ("run", "limit_hours"), ("run", "runs/decathlon-phantom")),
-        *(("report", "the best by average AUC"), ("report", "FOLDER/report")),
-        *(("setup", "one from the PATH"), ("export-images", "images_FLAG")),
-    ],
-)
-def test_defaults_stand_in_the_help(monkeypatch, capsys, name, default):
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(sys, "argv", ["medmnist-tfds", "decathlon", name, "--help"])
-    with pytest.raises(SystemExit):
-        cli.main()
-    words = " ".join(re.findall(r"[^\s│]+", capsys.readouterr().out))
-    assert re.search(rf"\[default: [^]]*{re.escape(default)}", words)
-
-
 def listed(monkeypatch, capsys, *arguments) -> str:
     command = ["medmnist-tfds", "decathlon", "methods", *arguments]
     monkeypatch.setattr(sys, "argv", command)

@@ -73,7 +73,9 @@ def test_every_name_of_a_dataset_is_understood_and_ours_is_given_back(name):
     """Names of the paper and of the official package, in any case and any place."""
     dataset = catalog.DATASETS[name]
     assert dataset.paper_name in dataset.aliases
-    assert {release.flag for release in dataset.releases.values()} < {*dataset.aliases}
+    names = [alias.lower() for alias in dataset.aliases]
+    assert len(set(names)) == len(names)
+    assert {release.flag for release in dataset.releases.values()} < {*names}
     for alias in dataset.aliases:
         for asked in (alias, alias.lower(), alias.upper()):
             assert catalog.DATASETS[asked] is dataset
