@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 from medmnist_tfds.decathlon import definition
 from medmnist_tfds.process import errors
+from medmnist_tfds.train import recipe as recipes
 
 BUILT_IN = pathlib.Path(__file__).resolve().parent / "methods"
 _ROOMS = ("process", "data", "score", "models", "train")  # those that a method may use
@@ -221,8 +222,6 @@ def _folder(name: str, start: pathlib.Path) -> pathlib.Path | None:
 def _recipe(method: Method) -> dict:
     if method.recipe is None:
         return {}
-    from medmnist_tfds.train import recipe as recipes  # here: it imports Keras
-
     if method.recipe not in recipes.RECIPES:
         raise definition.wrong(
             method.folder / definition.FILE,

@@ -130,8 +130,8 @@ def run(
         data_dir=data_dir,
         manual_dir=manual_dir,
     )
-    if not phantom or any(method.recipe for method in plan.methods):
-        quiet.tensorflow_search()  # prepared data and recipes are read with it
+    if not phantom:
+        quiet.tensorflow_search()  # prepared data are read with it
     changed = changes.apply(plan.methods, settings or [], budget=budget)
     plan = dataclasses.replace(plan, methods=tuple(changed))
     out = out or pathlib.Path("runs", f"decathlon{'-phantom' if phantom else ''}")

@@ -10,10 +10,8 @@ import sys
 import sysconfig
 
 import pytest
-import typer
 
 from medmnist_tfds.commands import cli
-from medmnist_tfds.commands import decathlon as commands
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.process import terminal
 
@@ -111,7 +109,6 @@ def test_methods_are_listed_and_run_without_tensorflow(tmp_path):
     assert "__pycache__" not in done.stdout and "google_images" not in done.stdout
 
 
-SUBCOMMANDS = typer.main.get_command(commands.app).commands
 SCRIPT = pathlib.Path(sysconfig.get_path("scripts"), "medmnist-tfds")
 
 
