@@ -134,7 +134,7 @@ def test_a_name_with_a_version_takes_shuffle_files_too(phantom, data_dir):
     phantom("breast")
     for _ in range(2):  # TFDS reads prepared data of a named version by itself
         data = tfds.load(
-            "medmnist_phantom/breast:2.0.0",
+            "medmnist_phantom/breast:3.0.0",
             split="val",
             data_dir=data_dir,
             shuffle_files=True,
