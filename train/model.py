@@ -63,9 +63,10 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
             autograph=False,
         )
 
-    def __call__(self, inputs, *arguments, **options):
-        outputs.check_channels(self, inputs)
-        return super().__call__(inputs, *arguments, **options)
+    def __call__(self, *arguments, **options):
+        if arguments:
+            outputs.check_channels(self, arguments[0])
+        return super().__call__(*arguments, **options)
 
     def get_compile_config(self):
         config = super().get_compile_config()
