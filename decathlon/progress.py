@@ -98,7 +98,7 @@ class Progress:
 
     def _time(self, cell: cells.Cell, result: dict) -> None:
         """Remembers what a whole cell took: not one that failed, or only went on."""
-        if result["status"] == "done" and not result.get("is_resumed"):
+        if "scores" in result and not result.get("is_resumed"):
             self._seconds[cell.name] = result.get("seconds", 0)
 
     def _is_news(self, result: dict) -> bool:

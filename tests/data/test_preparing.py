@@ -46,7 +46,7 @@ def test_each_dataset_is_one_line_on_stderr(tmp_path):
     done = processes.run([sys.executable, "-c", script, tmp_path], check=True)
     assert done.stdout == ""
     # Of C++, which looks for a GPU, we are not masters.
-    of_c = re.compile(r"[IWE]\d{4} |WARNING: All log messages before absl")
+    of_c = re.compile(r"([\d :.-]+: )?[IWE](\d{4})? |WARNING: All log messages before")
     lines = [line for line in done.stderr.splitlines() if not of_c.match(line)]
     assert lines == [
         f"medmnist_phantom/{name}: 650 synthetic images written to "
