@@ -48,7 +48,7 @@ def write(
     undone = [line(entry) for entry in decathlon.undone()]
     ran = facts.gather(decathlon)
     lists = {
-        "Changed from the methods' own budget `paper`": facts.lines(ran, "changed"),
+        "Changed from the methods' `paper` budget": facts.lines(ran, "changed"),
         "Not done": undone,
         "How they were run": [each.line for each in ran if each.machines],
         "Settings": facts.lines(ran, "settings"),
