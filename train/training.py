@@ -16,7 +16,7 @@ from medmnist_tfds.data import catalog, pipeline, shuffle
 from medmnist_tfds.process import errors, terminal
 from medmnist_tfds.train import callbacks, metrics, networks
 from medmnist_tfds.train import recipe as recipes
-from medmnist_tfds.train import strategy as strategies
+from medmnist_tfds.train.lane import strategy as strategies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ def _statistics(train, recipe, seed: int) -> list[keras.callbacks.Callback]:
 def _make_repeatable(recipe: recipes.Recipe, seed: int, console) -> None:
     keras.utils.set_random_seed(seed)
     if recipe.deterministic:
-        tf.config.experimental.enable_op_determinism()
+        strategies.make_deterministic()
         terminal.say(
             "Deterministic: two runs give equal bits. XLA is off.", console=console
         )
@@ -138,7 +138,7 @@ def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
         if not state.best.epoch:
             raise
         return True
-    except tf.errors.OpError as error:
+    except strategies.WORKER_ERRORS as error:
         if not strategies.is_multi_worker(model.distribute_strategy):
             raise
         raise errors.MedMNISTError(
