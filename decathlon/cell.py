@@ -188,7 +188,7 @@ def _changed(cell: Cell) -> dict[str, list]:
 
 def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Reads a method's scores, writes the prediction files, and gives AUC and ACC."""
-    for stale in cell.work.glob("*_[[]AUC[]]*@*.csv"):  # of a kill while writing
+    for stale in predictions.find(cell.work):  # of a kill while writing
         stale.unlink()
     sizes = {split: len(labels) for split, labels in targets.items()}
     values = answers.read(cell.work / supervisor.METHOD, cell.variant, sizes)

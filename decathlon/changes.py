@@ -4,7 +4,6 @@ Never changes a definition on the disk.
 """
 
 import dataclasses
-import difflib
 import math
 import re
 from collections.abc import Iterable
@@ -49,16 +48,14 @@ def _parse(method: methods.Method, field: str, text: str, budget: str) -> object
             f"{method.name}.{field} is a {kind.__name__}, which --set cannot give. "
             f"Expected text, a number, true or false. Change {definition.FILE} instead."
         )
-    try:
-        value = {"true": True, "false": False}[text] if kind is bool else kind(text)
-        is_fine = kind is not float or math.isfinite(value)
-        is_fine = is_fine and (field != "limit_hours" or value > 0)
-    except (ValueError, KeyError):
-        is_fine = False
-    if not is_fine:
+    name = f"{method.name}.{field}"
+    value = recipes.parse(name, text, like=known[field])
+    is_finite = kind is not float or math.isfinite(value)
+    if not is_finite or (field == "limit_hours" and value <= 0):
+        above = " above 0" if field == "limit_hours" else ""
         raise errors.MedMNISTError(
-            f"{method.name}.{field} is given {text!r}. Expected {kind.__name__}, e.g. "
-            f"{known[field]}."
+            f"{name} is given {text!r}. Expected a finite number{above}, e.g. "
+            f"{name}={known[field]}."
         )
     return value
 
@@ -78,8 +75,7 @@ def _unknown(method, field: str, budget: str, known: dict) -> errors.MedMNISTErr
             f"and this is the budget {budget}. Expected one of {', '.join(known)}. "
             f"Leave it out, or choose --budget {others[0]}."
         )
-    near = difflib.get_close_matches(field, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = errors.hint(field, {name: name for name in known})
     hint = hint or (recipes.hint(field) if method.recipe else "")
     return errors.MedMNISTError(
         f"{method.name} has no field {field!r}. Expected one of {', '.join(known)}."

@@ -4,7 +4,6 @@ Knows which fields there are and what they may hold. Never what a method extends
 never what a user changes: that is `method`.
 """
 
-import difflib
 import json
 import pathlib
 import re
@@ -56,8 +55,9 @@ def read(folder: pathlib.Path) -> dict:
         )
     for name, value in fields.items():
         if name not in _FIELDS:
-            near = difflib.get_close_matches(name, _FIELDS, n=1, cutoff=0)
-            raise wrong(path, f"has the unknown field {name!r}", f"e.g. {near[0]!r}")
+            hint = errors.hint(name, {known: known for known in _FIELDS})
+            known = f"one of {', '.join(_FIELDS)}"
+            raise wrong(path, f"has the unknown field {name!r}.{hint}", known)
         if not isinstance(value, _FIELDS[name]):
             raise wrong(
                 path, f"gives {name} the value {value!r}", "as the README shows"

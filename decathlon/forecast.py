@@ -6,6 +6,7 @@ Never runs a cell; asks the methods for estimates only where the answer is worth
 import collections
 import contextlib
 import dataclasses
+import heapq
 import statistics
 
 from rich import box as rich_box
@@ -45,11 +46,15 @@ class Forecast:
         known = [cell.name for cell in chosen if cell.name in self.seconds]
         return self._in_turn([min(self.seconds[n], self.limits[n]) for n in known])
 
+    def _in_turn(self, seconds: list[float]) -> float:
+        """When the last has ended, if each begins as soon as there is room."""
+        ends = [0.0] * (self.jobs or 1)
+        for each in seconds:
+            heapq.heapreplace(ends, ends[0] + each)
+        return max(ends)
+
     def is_known(self, chosen: list[cells.Cell]) -> bool:
         return all(cell.name in self.seconds for cell in chosen)
-
-    def _in_turn(self, seconds: list[float]) -> float:
-        return max([sum(seconds) / (self.jobs or 1), *seconds], default=0.0)
 
     def methods(self) -> dict[str, list[cells.Cell]]:
         return _by_method(self.cells)
@@ -166,7 +171,7 @@ def _estimate(forecast: Forecast, chosen: list[cells.Cell]) -> str:
     if forecast.is_known(chosen):
         return f"about {rough(forecast.about(chosen))}"
     seconds = forecast.about(chosen)
-    return f"over {rough(seconds)}" if seconds else "unknown"
+    return f"over {rough(seconds)}" if seconds >= 60 else "unknown"
 
 
 def _is_late(forecast: Forecast, cell: cells.Cell) -> bool:

@@ -4,7 +4,6 @@ Never runs a method, and never knows how one works.
 """
 
 import dataclasses
-import difflib
 import functools
 import hashlib
 import importlib.util
@@ -135,8 +134,7 @@ def find(name: str) -> Method:
         for method in map(find, built_in()):
             if wanted in (_letters(method.name), _letters(method.display_name)):
                 return method
-    near = difflib.get_close_matches(name, built_in(), n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = errors.hint(name, {known: known for known in built_in()})
     raise errors.MedMNISTError(
         f"There is no method {name!r}. Expected one of {', '.join(built_in())}, or a "
         f"folder that holds {definition.FILE}.{hint}"

@@ -65,7 +65,7 @@ class Progress:
     def set_earlier(self, cell: cells.Cell, result: dict) -> None:
         """Tells of a cell that an earlier run has ended."""
         self.states[cell.name] = result["status"]
-        self._seconds[cell.name] = result.get("seconds", 0)
+        self._time(cell, result)
 
     def set(self, cell: cells.Cell, state: str, result: dict | None = None) -> None:
         """Tells that a cell is in a new state; `result` is that of an ended one."""
@@ -75,8 +75,8 @@ class Progress:
         if state == "running":
             self._started[cell.name] = self._clock()
             self._next_word[cell.name] = _FIRST_WORD
-        if result and "seconds" in result:
-            self._seconds[cell.name] = result["seconds"]
+        if result:
+            self._time(cell, result)
         if not self._console.is_terminal:
             self.say(f"{state:8} {cell.name}{_detail(result)}{self._left()}")
         elif state == "failed" or (state == "missing" and self._is_news(result)):
@@ -95,6 +95,11 @@ class Progress:
             return
         self._next_word[cell.name] = spent + min(spent, _NEXT_WORD)
         self.say(f"running  {cell.name}  {_duration(spent)}  {words}")
+
+    def _time(self, cell: cells.Cell, result: dict) -> None:
+        """Remembers what a whole cell took: not one that failed, or only went on."""
+        if result["status"] == "done" and not result.get("is_resumed"):
+            self._seconds[cell.name] = result.get("seconds", 0)
 
     def _is_news(self, result: dict) -> bool:
         """One environment that is not built would fill the screen, cell by cell."""

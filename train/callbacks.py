@@ -90,12 +90,9 @@ class StopWithoutBetter(keras.callbacks.Callback):
         super().__init__()
         self.best, self.patience = best, patience
 
-    def is_spent(self, epochs: int) -> bool:
-        """Whether patience is at its end after so many epochs."""
-        return is_spent(self.patience, epochs=epochs, best_epoch=self.best.epoch)
-
     def on_epoch_end(self, epoch, logs=None):
-        self.model.stop_training |= self.is_spent(epoch + 1)
+        done = {"epochs": epoch + 1, "best_epoch": self.best.epoch}
+        self.model.stop_training |= is_spent(self.patience, **done)
 
 
 class SaveState(keras.callbacks.Callback):
@@ -142,12 +139,13 @@ class SaveState(keras.callbacks.Callback):
         self.wait()
 
     def _write(self, state: dict, epochs: list[dict]) -> None:
-        checkpoint.save(self.folder / "state.npz", state)
+        # The state last: one that lags behind writes the other file again.
         with files.replacing(self.folder / "history.csv") as temporary:
             with temporary.open("w", newline="") as file:
                 writer = csv.DictWriter(file, epochs[0])
                 writer.writeheader()
                 writer.writerows(epochs)
+        checkpoint.save(self.folder / "state.npz", state)
 
 
 def read_history(path: pathlib.Path) -> list[dict[str, str]]:

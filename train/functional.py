@@ -31,9 +31,10 @@ class MayBeFunctional:
         with precision.policy(model.dtype_policy):
             return cls(model.input, model.output, name=model.name)
 
-    def __call__(self, inputs, *arguments, **options):
-        outputs.check_channels(self, inputs)
-        return super().__call__(inputs, *arguments, **options)
+    def __call__(self, *arguments, **options):
+        if arguments:
+            outputs.check_channels(self, arguments[0])
+        return super().__call__(*arguments, **options)
 
 
 def _are_inputs_and_outputs(args: tuple, kwargs: dict) -> bool:

@@ -35,17 +35,17 @@ def read(
       MedMNISTError: data of another form, or soft labels.
     """
     if isinstance(data, pipeline.Split):
-        found = _of_split(data, batch_size)
+        read = _of_split(data, batch_size)
     else:
         if isinstance(data, tuple) and len(data) in (2, 3):
             data = _batched(data, batch_size)
         _check_form(data)
         # Labels are read once: a shuffled dataset must not change its order after.
-        found = _of_dataset(data.cache(), output)
-    labels = found.labels
+        read = _of_dataset(data.cache(), output)
+    labels = read.labels
     if task is not catalog.Task.MULTILABEL and labels.ndim == 2 and labels.shape[1] > 1:
         labels = _class_numbers(labels)
-    return dataclasses.replace(found, labels=labels)
+    return dataclasses.replace(read, labels=labels)
 
 
 def part(values, name: str | int | None, *, of: str):
@@ -104,7 +104,9 @@ def _of_dataset(data: tf.data.Dataset, output: str | int | None) -> Labelled:
     size = max(len(labels) for labels, *_ in batches)
     is_real, labels = [], []
     for batch, *weights in batches:
-        counts = weights[0] > 0 if weights else np.ones(len(batch), bool)
+        counts = np.ones(len(batch), bool)
+        if weights:
+            counts = weights[0].reshape(len(batch), -1).max(axis=1) > 0
         is_real.append(np.pad(counts, (0, size - len(batch))))
         labels.append(batch[counts])
 
@@ -124,6 +126,12 @@ def _batched(arrays: tuple, batch_size: int) -> tf.data.Dataset:
     try:
         return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
     except (TypeError, ValueError, tf.errors.OpError) as error:
+        lengths = [len(part) for part in arrays if hasattr(part, "__len__")]
+        if len(set(lengths)) > 1:
+            raise errors.MedMNISTError(
+                f"The arrays to score have lengths {', '.join(map(str, lengths))}. "
+                "Expected a label for each image."
+            ) from error
         raise _wrong_form(arrays) from error
 
 

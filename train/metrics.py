@@ -147,28 +147,28 @@ class TaskMetrics(keras.callbacks.Callback):
         labels, task = self.scorer.labels, self.scorer.task
         predicted = self.scorer.predict(self.model)
         scores = scoring.score(labels, predicted, task=task)
-        if logs is None:
-            return
-        self._put(logs, self.auc, scores.auc)
-        self._put(logs, self.acc, scores.acc)
+        values = {self.auc: scores.auc, self.acc: scores.acc}
         if task is catalog.Task.ORDINAL:
             decisions = scoring.decide(predicted, task=task)
-            kappa = sklearn_metrics.cohen_kappa_score(
+            values[self.kappa] = sklearn_metrics.cohen_kappa_score(
                 labels.reshape(-1), decisions, weights="quadratic"
             )
-            self._put(logs, self.kappa, kappa)
+        self._enter(logs, values)
 
-    def _put(self, logs: dict, name: str, value: float) -> None:
-        """Enters a score under its name, or under another where that one is taken."""
-        free = self._names.get(name, name)
-        while free in logs:
-            free = f"task_{free}"
-        if free != self._names.get(name, name):
-            self._names[name] = free
+    def _enter(self, logs: dict, values: dict[str, float]) -> None:
+        """Into the logs, under other names where these are taken."""
+        taken = {}
+        for name, value in values.items():
+            free = self._names.get(name, name)
+            while free in logs:
+                free = taken[name] = f"task_{free}"
+            logs[free] = float(value)
+        self._names |= taken
+        if taken:
             warnings.warn(
-                f"The logs have {name} already: of a metric of the model, or of "
-                f"another TaskMetrics. It stays; this one's is {free}. Give "
-                'TaskMetrics a prefix of its own: prefix="exact_".',
-                stacklevel=2,
+                f"The logs have {', '.join(taken)} already: of a metric of the model, "
+                "or of another TaskMetrics. What is there stays; this one's is "
+                f"{', '.join(taken.values())}. Give TaskMetrics a prefix of its own: "
+                'prefix="exact_".',
+                stacklevel=3,
             )
-        logs[free] = float(value)

@@ -40,12 +40,17 @@ def predict(model: keras.Model, images, name: str | int | None) -> np.ndarray:
     """The output that `name` says, float64 (rows, columns), for batches of images."""
     spec = images.element_spec[0]
     check_channels(model, spec)
-    found = model.predict(images, verbose=0)
+    given = model.predict(images, verbose=0)
     known = getattr(model, "output_names", None)  # None: a subclassed model in Keras 3
-    if isinstance(found, (list, tuple)) and isinstance(name, str):
-        if len(known or ()) == len(found):
-            found = dict(zip(known, found, strict=True))
-    output = labelled.part(found, name, of="The model's outputs")
+    if isinstance(given, (list, tuple)) and isinstance(name, str):
+        if len(known or ()) == len(given):
+            given = dict(zip(known, given, strict=True))
+    if isinstance(given, np.ndarray) and name not in (None, 0, *(known or (name,))):
+        raise errors.MedMNISTError(
+            f"The model has one output, {known[0]!r}, and output= asks for {name!r}. "
+            "Expected that name, or none."
+        )
+    output = labelled.part(given, name, of="The model's outputs")
     if not isinstance(output, np.ndarray) or output.ndim not in (1, 2):
         form = getattr(output, "shape", type(output).__name__)
         raise errors.MedMNISTError(

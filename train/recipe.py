@@ -5,7 +5,6 @@ the command line's help shows the fields.
 """
 
 import dataclasses
-import difflib
 import re
 
 from medmnist_tfds.process import errors
@@ -59,13 +58,13 @@ class Recipe:
 
     model: str = _field(
         "resnet18",
-        "resnet18 or resnet50",
+        "the network",
         choices=("resnet18", "resnet50"),
         known_as="network net arch architecture backbone",
     )
     resolution: int = _field(
         28,
-        "pixels the network sees; 224 enlarges inside it",
+        "pixels the network sees, enlarged inside it",
         choices=(28, 224),
         known_as="size image_size img_size pixels",
     )
@@ -89,7 +88,7 @@ class Recipe:
         0,
         "training images over which BatchNormalization's statistics are estimated "
         "anew after an epoch; 0: moving averages, which lag behind in short runs",
-        bounds=(0, 2**14),
+        bounds=(0, 2**10),  # they go through the network at once
         known_as="bn batchnorm batch_norm statistics",
     )
     patience: int = _field(
@@ -100,13 +99,13 @@ class Recipe:
     )
     precision: str = _field(
         "float32",
-        "Keras' dtype policy: float32, mixed_bfloat16, mixed_float16",
+        "Keras' dtype policy",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         known_as="dtype policy mixed_precision amp half fp16 float16 bf16 bfloat16",
     )
     xla: str = _field(
         "auto",
-        "on, off, or auto: on for GPU and TPU",
+        "auto is on for GPU and TPU",
         choices=("auto", "on", "off"),
         known_as="jit compile jit_compile",
     )
@@ -158,14 +157,7 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
                 f"The recipe has no field {name!r}. Expected one of "
                 f"{', '.join(FIELDS)}.{hint(name)}"
             )
-        kind = FIELDS[name].type
-        try:
-            changes[name] = _parse_bool(text) if kind is bool else kind(text)
-        except (ValueError, KeyError) as error:
-            raise errors.MedMNISTError(
-                f"{setting!r} gives {name} the value {text!r}. Expected "
-                f"{kind.__name__}, e.g. {name}={getattr(recipe, name)}."
-            ) from error
+        changes[name] = parse(name, text, like=getattr(recipe, name))
     return dataclasses.replace(recipe, **changes)
 
 
@@ -181,14 +173,25 @@ def hint(name: str) -> str:
         for field in FIELDS.values()
         for known in (field.name, *field.metadata["known_as"])
     }
-    near = difflib.get_close_matches(_bare(name), meant, n=1, cutoff=0.7)
-    return f" Did you mean {meant[near[0]]!r}?" if near else ""
+    return errors.hint(_bare(name), meant)
 
 
 def _bare(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
-def _parse_bool(text: str) -> bool:
-    """bool("False") is True: the words are read instead."""
-    return {"true": True, "false": False}[text.lower()]
+def parse(name: str, text: str, *, like):
+    """What a text means as a value like `like`: text, a number, true or false.
+
+    Raises:
+      MedMNISTError: nothing of that kind.
+    """
+    kind = type(like)
+    try:
+        if kind is bool:  # bool("False") is True: the words are read instead
+            return {"true": True, "false": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError) as error:
+        raise errors.MedMNISTError(
+            f"{name} is given {text!r}. Expected {_WORDS[kind]}, e.g. {name}={like}."
+        ) from error

@@ -9,8 +9,8 @@ import pathlib
 import shutil
 
 from medmnist_tfds.process import files
+from medmnist_tfds.score import predictions
 
-_PREDICTIONS = "*_[[]AUC[]]*@*.csv"
 _LAST = "result.json"  # written last: it says that all are there
 
 
@@ -27,7 +27,7 @@ def complete(folder: pathlib.Path) -> None:
         for name in [*sorted(names - {_LAST}), _LAST]:
             with files.replacing(folder / name) as temporary:
                 shutil.copyfile(ready / name, temporary)
-        for old in folder.glob(_PREDICTIONS):
+        for old in predictions.find(folder):
             if old.name not in names:
                 old.unlink()
         (ready / _LAST).unlink()  # first: what is half removed is not brought again

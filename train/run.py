@@ -52,8 +52,9 @@ def fit(
 
     A run goes on to more epochs, or with more patience, from state.npz, and comes to
     what it would have come to at once; a result that was finished stays until the new
-    one is. The file holds the weights thrice (134 MB for ResNet-18, 282 MB for
-    ResNet-50) and serves nothing else: delete it where that is too much.
+    one is (config.json and history.csv are the longer run's at once). The file holds
+    the weights thrice (134 MB for ResNet-18, 282 MB for ResNet-50) and serves nothing
+    else: delete it where that is too much.
 
     Args:
       dataset: as `tfds.load` takes it: `breast`, `medmnist_phantom/breast`; or what
@@ -111,7 +112,8 @@ def fit(
             earlier = folder.any_finished(path)
             _say_interrupted(path, trained, earlier, console)
             if earlier:  # it stays: an interrupted result must not take its place
-                results.complete(path)
+                if is_chief:
+                    results.complete(path)
                 return _result(path, earlier | {"interrupted": True})
         result = config | {
             "scores": {},

@@ -78,12 +78,12 @@ def train_best(
         if is_chief:
             logs = folder / "tensorboard"
             watchers += [keras.callbacks.TensorBoard(logs, write_graph=False), state]
-        if not patience.is_spent(done):
+        if not _is_spent(recipe, history, best):
             interrupted = _fit(
                 model, train, watchers, state, recipe, seed=seed, console=console
             )
     ended = len(history.epochs)
-    if patience.is_spent(ended) and ended < recipe.epochs:
+    if _is_spent(recipe, history, best) and ended < recipe.epochs:
         terminal.say(
             f"Stopped after epoch {ended} of {recipe.epochs}: no better validation AUC "
             f"since epoch {best.epoch} (patience={recipe.patience}).",
@@ -99,6 +99,11 @@ def train_best(
         epochs=ended,
         interrupted=interrupted,
     )
+
+
+def _is_spent(recipe, history, best) -> bool:
+    done = {"epochs": len(history.epochs), "best_epoch": best.epoch}
+    return callbacks.is_spent(recipe.patience, **done)
 
 
 def _statistics(train, recipe, seed: int) -> list[keras.callbacks.Callback]:

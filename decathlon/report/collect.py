@@ -190,7 +190,7 @@ def _entry(place: pathlib.Path, targets) -> Entry:
 
 
 def _predictions(place: pathlib.Path, split: str) -> predictions.Predictions:
-    paths = list(place.glob(f"*_{split}_[[]AUC[]]*@*.csv"))
+    paths = predictions.find(place, split=split)
     if len(paths) != 1:
         raise errors.MedMNISTError(
             f"{place} holds {len(paths)} prediction files of {split}. Expected one. "

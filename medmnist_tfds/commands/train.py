@@ -28,8 +28,10 @@ def _fields() -> str:
     """All fields of the recipe: name, default, meaning."""
     lines = ["\b", "Fields that --set changes, and the paper's values:"]  # lines stay
     for name, field in recipes.FIELDS.items():
-        known = f"{name}={field.default}"
-        text = f"  {known:<{_INDENT - 2}}{field.metadata['meaning']}"
+        known, meaning = f"{name}={field.default}", field.metadata["meaning"]
+        if choices := field.metadata["choices"]:
+            meaning += f": {', '.join(map(str, choices))}"
+        text = f"  {known:<{_INDENT - 2}}{meaning}"
         lines += textwrap.wrap(text, _WIDTH, subsequent_indent=" " * _INDENT)
     return "\n".join(lines)
 
@@ -57,7 +59,7 @@ def train(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="resnet18 or resnet50.", show_default=_paper("model")),
+        typer.Option(help="The network (below).", show_default=_paper("model")),
     ] = None,
     seed: Annotated[int, typer.Option(help="Weights and order of images.")] = 0,
     out: Annotated[

@@ -116,14 +116,9 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             progress.say(f"{told} written to {path}")
 
     def _download_and_prepare(self, dl_manager, download_config) -> None:
-        self.info.as_proto.disable_shuffling = True
         with _tfdss_bars_hidden() as were_shown:
             self._are_bars_shown = were_shown
             self.make(dl_manager, download_config)
-        # A split of one file has one order: who reads the data without this class may
-        # shuffle files then. TFDS itself does, if asked for a version of prepared data.
-        lengths = [len(split.shard_lengths) for split in self.info.splits.values()]
-        self.info.as_proto.disable_shuffling = max(lengths, default=1) > 1
         self.is_new = True
 
     def make(self, dl_manager, download_config: tfds.download.DownloadConfig) -> None:

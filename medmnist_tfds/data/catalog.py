@@ -4,7 +4,6 @@ Never reads data files, downloads, or imports TensorFlow.
 """
 
 import dataclasses
-import difflib
 import enum
 import json
 import pathlib
@@ -175,7 +174,8 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
       MedMNISTError: the name is of another form, or there is no such dataset.
     """
     form = (
-        r"(?:(medmnist|medmnist_phantom)/)?([a-z_]+?)(?:_([0-9]{1,9}))?(?::([0-9.]+))?"
+        r"(?:(medmnist|medmnist_phantom)/)?([a-z_]+?)"
+        r"(?:_([1-9][0-9]{0,8}))?(?::([0-9.]+))?"
     )
     flags = re.IGNORECASE | re.ASCII
     match = re.fullmatch(form, name, flags) if isinstance(name, str) else None
@@ -191,11 +191,7 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
             f"{name!r} asks for a size or a release, but phantom data have neither. "
             f"Ask for 'medmnist_phantom/{dataset}'."
         )
-    if size == "28":
-        raise errors.MedMNISTError(
-            f"{name!r} names the size 28, which has no suffix. Ask for {dataset!r}."
-        )
-    default = "3.0.0" if size else DEFAULT_VERSION
+    default = "3.0.0" if int(size or 28) > 28 else DEFAULT_VERSION
     return variant(
         dataset, version=version or default, size=int(size or 28), phantom=phantom
     )
@@ -212,8 +208,7 @@ def from_flag(flag: str, *, version: str | None = None) -> Variant:
 
     Args:
       flag: as `Variant.flag` gives it, or with another name of the dataset.
-      version: of its release; where none is given and several have this flag, which
-        are equal byte for byte, the first.
+      version: of its release; the first of those that fit where none is given.
 
     Raises:
       MedMNISTError: no dataset, or not in that release, has this flag.
@@ -247,7 +242,7 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
     known = list(dict.fromkeys(known))
     return (
         f"There is no {kind} {name!r}. Expected one of {', '.join(known)}."
-        f"{_hint(name, {each: each for each in known})}"
+        f"{errors.hint(name, {each: each for each in known})}"
     )
 
 
@@ -256,25 +251,11 @@ def _unknown_dataset(name: str, datasets: Mapping[str, Dataset]) -> str:
         return str(alias).lower().replace("mnist", "")  # it tells none from another
 
     named = _by_alias(datasets.values())
-    hint = _hint(told(name), {told(alias): d.name for alias, d in named.items()})
+    hint = errors.hint(told(name), {told(alias): d.name for alias, d in named.items()})
     return (
         f"There is no dataset {name!r} among the Decathlon's ten. Expected one of "
         f"{', '.join(datasets)}.{hint}"
     )
-
-
-def _hint(name: str, meant_by: Mapping[str, str]) -> str:
-    """Asks for what the nearest names mean, best first; empty if none is near."""
-    asked = str(name)[:80].lower()
-    likeness = {
-        each: difflib.SequenceMatcher(None, each.lower(), asked).ratio()
-        for each in meant_by
-    }
-    least = max(0.6, max(likeness.values()) - 0.05)
-    near = [each for each, ratio in likeness.items() if ratio >= least]
-    near.sort(key=likeness.get, reverse=True)
-    meant = [repr(each) for each in dict.fromkeys(map(meant_by.get, near))]
-    return f" Did you mean {' or '.join(meant[:3])}?" if meant else ""
 
 
 def _by_alias(datasets: Iterable[Dataset]) -> dict[str, Dataset]:

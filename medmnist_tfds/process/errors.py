@@ -3,7 +3,9 @@
 Never raised for a mistake of our own; the command line prints it without a traceback.
 """
 
+import difflib
 import errno
+from collections.abc import Mapping
 
 _ADVICE = {
     errno.ENOSPC: "Free space there, or choose another folder.",
@@ -34,3 +36,22 @@ def said_by_system(error: OSError) -> str:
     said = f"{' -> '.join(paths)}: {error.strerror}" if paths else error.strerror
     said = (said or str(error) or type(error).__name__).rstrip(".")
     return " ".join(filter(None, [f"{said}.", _ADVICE.get(error.errno)]))
+
+
+def hint(name: str, meant_by: Mapping[str, str]) -> str:
+    """` Did you mean 'a' or 'b'?`, of what the nearest names mean; empty if none is.
+
+    Args:
+      name: that nothing has.
+      meant_by: what each of the known names means.
+    """
+    asked = str(name)[:80].lower()
+    likeness = {
+        each: difflib.SequenceMatcher(None, each.lower(), asked).ratio()
+        for each in meant_by
+    }
+    least = max(0.6, max(likeness.values(), default=0) - 0.05)
+    near = [each for each, ratio in likeness.items() if ratio >= least]
+    near.sort(key=likeness.get, reverse=True)
+    meant = [repr(each) for each in dict.fromkeys(map(meant_by.get, near))]
+    return f" Did you mean {' or '.join(meant[:3])}?" if meant else ""

@@ -70,6 +70,11 @@ def write(
     return path
 
 
+def find(folder: str | os.PathLike, *, split: str = "*") -> list[pathlib.Path]:
+    """The standard prediction files in a folder, of a split or of all."""
+    return sorted(checks.path(folder).glob(f"*_{split}_[[]AUC[]]*@*.csv"))
+
+
 def read(
     path: str | os.PathLike,
     *,

@@ -60,6 +60,8 @@ def _of_csv(path: pathlib.Path, *, columns: list[int], examples: int | None):
         # replace: bytes that are no text are refused with their line, as text is.
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             lines = list(csv.reader(file))
+            while lines and not lines[-1]:  # blank ones at the end
+                lines.pop()
     except csv.Error as error:
         raise errors.MedMNISTError(
             f"{path} cannot be read ({error}). Expected text with commas."

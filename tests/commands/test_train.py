@@ -139,7 +139,7 @@ def interrupted(folder: pathlib.Path, data_dir, *, after) -> tuple[int, str]:
 def test_ctrl_c_ends_a_run_with_scores_of_what_it_has(data_dir, tmp_path):
     folder = tmp_path / "run"
     code, output = interrupted(
-        folder, data_dir, after=lambda: (folder / "history.csv").exists()
+        folder, data_dir, after=lambda: (folder / "state.npz").exists()
     )
     assert code == 130 and "Interrupted: scoring the best epoch" in output
     result = json.loads((folder / "result.json").read_text())
@@ -163,7 +163,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(data_dir, tmp_path):
     options = ["--epochs", 2, "--deterministic", "--out"]
     processes.run(command(*options, whole, data_dir=data_dir), check=True)
     killed = processes.Popen(command(*options, part, data_dir=data_dir))
-    while killed.poll() is None and not (part / "history.csv").exists():
+    while killed.poll() is None and not (part / "state.npz").exists():
         time.sleep(0.05)
     killed.kill()
     assert killed.wait() == -signal.SIGKILL and not (part / "result.json").exists()

@@ -82,10 +82,10 @@ def test_a_dry_run_tells_cells_limits_and_estimates_and_leaves_nothing(
     )
     assert "24 cells: 4 methods x 2 datasets x 3 seeds." in said
     assert "6 lack the environment of autokeras." in said
-    # Limits of 1, 24 and 24 hours; 1626 training images, 36 s each.
-    assert "18 to run, 2 at a time: at most 6.1 days; on this machine over 24 h" in said
+    # Limits of 1, 24 and 24 hours; by estimate 3 cells of 5.46 and 3 of 10.8 hours.
+    assert "18 to run, 2 at a time: at most 6.1 days; on this machine over 27 h" in said
     rows = [line.split() for line in said.splitlines()]
-    assert ["good", "6", "3", "days", "about", "24", "h"] in rows
+    assert ["good", "6", "3", "days", "about", "27", "h"] in rows
     assert ["silent", "6", "3", "days", "unknown"] in rows
     assert ["constant", "6", "3", "h", "about", "a", "minute"] in rows
     assert "--methods constant,good " in said and "--set good.epochs=20 " in said
@@ -147,11 +147,33 @@ def test_cells_that_have_ended_are_the_better_estimate(tmp_path, data_dir):
     )
 
 
+@pytest.mark.parametrize(
+    "change", [{"status": "failed"}, {"status": "done", "is_resumed": True}]
+)
+def test_cells_that_failed_or_went_on_tell_nothing_of_time(tmp_path, data_dir, change):
+    folder = make(tmp_path, PER_IMAGE)
+    run(plan(data_dir, [folder]), tmp_path / "out")
+    path = tmp_path / "out/cells/breast-good-seed0/result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    said = preview(plan(data_dir, [folder], seeds=(0, 1)), tmp_path / "out")
+    assert "1 to run, one at a time: at most 24 h; on this machine about 2.5 h" in said
+
+
+def test_at_most_is_what_cells_come_to_one_after_another(data_dir):
+    chosen = grid(plan(data_dir, ["constant"], seeds=(0, 1, 2)))
+    limits = dict(zip([cell.name for cell in chosen], [1.0, 1.0, 24.0], strict=True))
+    given = {"cells": chosen, "seconds": {}, "limits": limits, "problems": {}}
+    told = {n: forecast.Forecast(**given, jobs=n, is_complete=True) for n in (1, 2, 3)}
+    assert [each.most(chosen) for each in told.values()] == [26.0, 25.0, 24.0]
+
+
 def test_a_smoke_run_asks_for_no_estimate(tmp_path, data_dir):
     folder = make(tmp_path, f"open({str(tmp_path / 'asked')!r}, 'w')\n{PER_IMAGE}")
     _, said = run(plan(data_dir, [folder]), tmp_path / "smoke")
     assert "1 to run, one at a time: at most 24 h. --dry-run estimates it." in said
     assert not (tmp_path / "asked").exists()
+    program = pathlib.Path(folder, "run.py")  # long enough to be seen running
+    program.write_text(f"{program.read_text()}\nimport time; time.sleep(1.5)\n")
     _, said = run(plan(data_dir, [folder], budget="paper"), tmp_path / "paper")
     assert "at most 24 h; on this machine about 2.5 h" in said
     assert re.search(r"running  breast-good-seed0  \(1 left, about 2.5 h\)", said)

@@ -94,7 +94,7 @@ def test_a_wrong_definition_is_refused_with_its_place(tmp_path, text, message):
 
 
 def test_an_unknown_method_is_refused_with_the_nearest_name():
-    with pytest.raises(errors.MedMNISTError, match="Did you mean resnet18_28"):
+    with pytest.raises(errors.MedMNISTError, match="Did you mean 'resnet18_28'"):
         methods.find("resnet18_29")
 
 
@@ -205,10 +205,10 @@ def test_a_field_that_is_like_no_other_is_not_guessed():
     ("change", "message"),
     [
         ("resnet18_28.epoch=20", "Did you mean 'epochs'"),
-        ("resnet18_28.epochs=many", "given 'many'. Expected int"),
-        ("resnet18_28.learning_rate=nan", "given 'nan'. Expected float"),
-        ("resnet18_28.limit_hours=-1", "given '-1'. Expected float"),
-        ("resnet18_28.deterministic=1", "given '1'. Expected bool"),
+        ("resnet18_28.epochs=many", "given 'many'. Expected a whole"),
+        ("resnet18_28.learning_rate=nan", "given 'nan'. Expected a finite"),
+        ("resnet18_28.limit_hours=-1", "given '-1'. Expected a finite number above 0"),
+        ("resnet18_28.deterministic=1", "given '1'. Expected True or False"),
         ("autokeras.trials=2", "names no method that takes part"),
         ("epochs=20", "METHOD.FIELD=VALUE"),
     ],

@@ -316,7 +316,7 @@ SCORES = ["0.25,0.75"] * 78
         (SCORES[1:] + ["0.2,high"], "line 78: '0.2,high' is not a row of numbers"),
         (SCORES[1:] + ["0.2,nan"], "line 78 has a score that is NaN"),
         (SCORES[1:] + ["0.2"], "line 78 has 1 scores. Expected 2, as the first"),
-        (SCORES[1:] + ["", ""], "line 78 has 0 scores. Expected 2"),
+        ([SCORES[0], "", *SCORES[2:]], "line 2 has 0 scores. Expected 2"),
         (["0.1,0.2,0.3,0.4"] * 78, "y_score has 4 columns. Expected .* 1 or 2"),
         (["id,no,yes", *LINES[:5], *LINES[6:]], "row 5 is missing"),
         (["id,no,yes", *LINES[:-1], "5,0,1"], "row 5 is repeated in line 79"),

@@ -32,8 +32,8 @@ def test_settings_get_the_type_of_their_field():
     ("setting", "message"),
     [
         ("learning_rat=1", "no field 'learning_rat'.*Did you mean 'learning_rate'"),
-        ("learning_rate", "the value ''. Expected float"),
-        ("epochs=1.5", "the value '1.5'. Expected int, e.g. epochs=100"),
+        ("learning_rate", "is given ''. Expected a number"),
+        ("epochs=1.5", "is given '1.5'. Expected a whole number, e.g. epochs=100"),
         ("epochs=0", "epochs is 0. Expected a whole number from 1"),
         ("patience=-1", "patience is -1. Expected a whole number from 0"),
         ("learning_rate=nan", "learning_rate is nan. Expected a number"),

@@ -68,7 +68,7 @@ def test_a_run_in_float16_scales_its_loss_and_goes_on_with_the_same_scale(
 def test_statistics_estimated_anew_are_those_of_the_training_images(
     data_dir, phantom, tmp_path
 ):
-    run(tmp_path, data_dir, epochs=1, batch_size=64, statistics_images=2**14)
+    run(tmp_path, data_dir, epochs=1, batch_size=64, statistics_images=2**10)
     model = keras.models.load_model(tmp_path / "model.keras")
     (norm,) = [
         layer
@@ -87,8 +87,8 @@ def test_a_state_that_could_not_be_written_is_told_after_ctrl_c(data_dir, tmp_pa
     state = tmp_path / "state.npz"
 
     def after(epoch: int) -> None:
-        while epoch == 1 and not (tmp_path / "history.csv").exists():
-            time.sleep(0.01)  # it is written after the state
+        while epoch == 1 and not state.exists():
+            time.sleep(0.01)
         if epoch == 1:
             state.unlink()
             state.mkdir()

@@ -58,9 +58,9 @@ def _seconds_per_image(name: str, settings: dict) -> float:
         batch = min(batch, _IMAGES)
     pixels = (28, 28, variant.dataset.channels)
     images = np.random.default_rng(0).integers(0, 256, (batch, *pixels), np.uint8)
-    columns = (variant.dataset.label_columns,)
     is_multi = variant.dataset.task is catalog.Task.MULTILABEL
-    labels = np.zeros((batch, *(columns if is_multi else ())), np.int64)
+    shape = (batch, variant.dataset.num_labels) if is_multi else (batch,)
+    labels = np.zeros(shape, np.int64)
     times = []
     clock = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda *_: times.append(time.perf_counter()),

@@ -56,8 +56,6 @@ def _splits(path: pathlib.Path, variant: catalog.Variant) -> dict:
             images = data[f"{name}_images"]
             unknown = np.zeros((len(images), dataset.label_columns), np.uint8)
             labels = unknown if name == "test" else data[f"{name}_labels"]
-            if dataset.task is not catalog.Task.MULTILABEL:
-                labels = labels[:, 0].astype(np.int64)
             splits[name] = pipeline.Split.from_arrays(images, labels, name=name)
     return splits
 
