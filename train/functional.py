@@ -1,7 +1,8 @@
 """A model class that may be functional, and stays itself: `Kind(inputs, outputs)`.
 
 Keras would put its functional model between such a class and `keras.Model`, for good:
-no subclass with a `call` of its own could be made after that. Knows no step.
+no subclass with a `call` of its own could be made after that. Compiled again when it is
+loaded. Knows no step.
 """
 
 import keras
@@ -11,7 +12,10 @@ from medmnist_tfds.train import outputs
 
 
 class MayBeFunctional:
-    """For a `keras.Model` of which `functional`, set on the class, is a kind."""
+    """For a `keras.Model` of which `functional`, set on the class, is a kind.
+
+    Its `compile` keeps the wish for XLA, `_jit_wish`, as it was given.
+    """
 
     def __new__(cls, *args, **kwargs):
         kind = cls
@@ -35,6 +39,15 @@ class MayBeFunctional:
         if arguments:
             outputs.check_channels(self, arguments[0])
         return super().__call__(*arguments, **options)
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return config and config | {"jit_compile": self._jit_wish}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            compat.build(self.optimizer, self.trainable_variables)
 
 
 def _are_inputs_and_outputs(args: tuple, kwargs: dict) -> bool:

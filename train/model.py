@@ -46,15 +46,6 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
             autograph=False,
         )
 
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        return config and config | {"jit_compile": self._jit_wish}
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            compat.build(self.optimizer, self.trainable_variables)
-
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         self._build(x)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
-from medmnist_tfds.train import functional
+from medmnist_tfds.train import functional, outputs
 
 NAMES = ("auto", "single", "mirrored", "tpu")
 WORKER_ERRORS = ()  # a lost worker's: there are none
@@ -59,8 +59,8 @@ def choose_strategy(name: str = "auto") -> Devices:
     names = tuple(keras.distribution.list_devices(kind))
     if name == "tpu" and kind != "tpu":
         raise errors.MedMNISTError(
-            f"Strategy tpu was asked for, but JAX computes on {', '.join(names)}. "
-            "Expected a TPU. Choose a TPU runtime, or another strategy."
+            f"Strategy tpu was asked for, but there is no TPU. Found "
+            f"{', '.join(names)}. Choose a TPU runtime, or another strategy."
         )
     if name == "single" or (name == "auto" and kind == "cpu"):
         names = names[:1]
@@ -110,9 +110,14 @@ class XLAModel(functional.MayBeFunctional, keras.Model):
 
     def compile(self, *arguments, jit_compile: bool | str = "auto", **options) -> None:
         """As `keras.Model.compile`; "auto" compiles."""
-        super().compile(*arguments, jit_compile=jit_compile, **options)
-        self.uses_xla = self.jit_compile
+        self._jit_wish, self.uses_xla = jit_compile, bool(jit_compile)
+        super().compile(*arguments, jit_compile=self.uses_xla, **options)
         self._distribution = keras.distribution.distribution()
+
+    def stateless_call(self, trainable, others, *arguments, **options):
+        if arguments:  # Keras' steps come here, not to `__call__`
+            outputs.check_channels(self, arguments[0])
+        return super().stateless_call(trainable, others, *arguments, **options)
 
     def fit(self, *arguments, **options):
         with self._devices():

@@ -128,6 +128,14 @@ def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
     done, steps = len(state.history.epochs), train.steps(recipe.batch_size)
     size = {"epochs": recipe.epochs, "steps": steps, "batch": recipe.batch_size}
     progress = callbacks.Progress(console, best=state.best, **size)
+    watching = callbacks.UnreadLogs(
+        [*watchers, progress],
+        add_history=True,
+        model=model,
+        epochs=recipe.epochs,
+        steps=steps,
+        verbose=0,
+    )
     try:
         model.fit(
             train.train_batches(recipe.batch_size, seed=seed, first_step=done * steps),
@@ -136,7 +144,7 @@ def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
             epochs=recipe.epochs,
             shuffle=False,  # the pipeline has shuffled
             verbose=0,
-            callbacks=[*watchers, progress],
+            callbacks=watching,
         )
         state.wait()
     except KeyboardInterrupt:

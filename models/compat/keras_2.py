@@ -61,11 +61,6 @@ def old_sgd(learning_rate: float, momentum: float):
     return keras.optimizers.legacy.SGD(learning_rate, momentum)
 
 
-def transform(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
-    """Images moved by projective transforms (images, 8), bilinear; zeros come in."""
-    return addons().image.transform(images, matrices, "bilinear")
-
-
 # What `keras.Model(inputs, outputs)` is an instance of; it has no public name.
 Functional: type = type(keras.Model.__new__(keras.Model, inputs=None, outputs=None))
 

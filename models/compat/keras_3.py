@@ -40,13 +40,6 @@ def export_saved_model(model: keras.Model, folder: str | pathlib.Path) -> None:
     model.export(folder, format="tf_saved_model", verbose=False)
 
 
-def transform(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
-    """Images moved by projective transforms (images, 8), bilinear; zeros come in."""
-    return keras.ops.image.affine_transform(
-        images, matrices, "bilinear", "constant", data_format="channels_last"
-    )
-
-
 def values(variables) -> list:
     """What is handed to the compiled part of a step."""
     return tensors(variables)

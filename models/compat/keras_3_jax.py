@@ -3,6 +3,11 @@
 JAX trains; TensorFlow reads and stays on the CPU. Keras compiles the whole step.
 """
 
+import os
+import pathlib
+import subprocess
+import sys
+
 import jax
 import keras
 
@@ -15,6 +20,7 @@ from medmnist_tfds.models.compat.on_keras_3 import (  # noqa: F401
     optimizer_variables,
     path,
 )
+from medmnist_tfds.process import errors
 
 BACKEND = "jax"
 
@@ -56,3 +62,39 @@ def batch_normalization(
 
 def in_float32(values):
     return keras.ops.cast(values, "float32")
+
+
+_EXPORT = """
+import sys
+import keras
+from medmnist_tfds.models import compat, plain  # Keras must know layers of ours
+model = keras.models.load_model(sys.argv[1], compile=False)
+compat.export_saved_model(model, sys.argv[2])
+"""
+
+
+def export_saved_model(model: keras.Model, folder: str | pathlib.Path) -> None:
+    """Writes what serves a model without Keras; says nothing.
+
+    By a process of Keras on TensorFlow: what JAX itself exports is one operation of
+    XLA's, which TensorFlow Lite does not have.
+
+    Raises:
+      MedMNISTError: a model with layers that are not known there.
+    """
+    whole = pathlib.Path(folder, "model.keras")
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    model.save(whole)
+    done = subprocess.run(
+        [sys.executable, "-c", _EXPORT, whole, folder],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+    )
+    whole.unlink()
+    if done.returncode:
+        raise errors.MedMNISTError(
+            f"Keras on TensorFlow could not export {model.name}: "
+            f"{(done.stderr.splitlines() or ['no reason given'])[-1]}. Expected layers "
+            "of Keras or of this package. Export it with KERAS_BACKEND=tensorflow."
+        )

@@ -9,6 +9,7 @@ import time
 import warnings
 
 import keras
+import lanes
 import numpy as np
 import processes
 import pytest
@@ -220,6 +221,7 @@ print(json.dumps([history(128, None, "one"), history(128, three, "three"),
 """
 
 
+@lanes.needs_tensorflow("replicas of tf.distribute")
 def test_three_replicas_share_a_batch_of_128(phantom, data_dir, tmp_path):
     phantom("breast")
     done = processes.run(
