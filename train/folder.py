@@ -17,6 +17,7 @@ _PACKAGES = (
     "medmnist-tfds",
     "tensorflow",
     "keras",
+    "jax",
     "tensorflow-datasets",
     "numpy",
     "scikit-learn",

@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import warnings
 
 import jax
 import keras
@@ -84,7 +85,9 @@ def export_saved_model(model: keras.Model, folder: str | pathlib.Path) -> None:
     """
     whole = pathlib.Path(folder, "model.keras")
     whole.parent.mkdir(parents=True, exist_ok=True)
-    model.save(whole)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy, for Keras
+        model.save(whole)
     done = subprocess.run(
         [sys.executable, "-c", _EXPORT, whole, folder],
         env={**os.environ, "KERAS_BACKEND": "tensorflow"},

@@ -21,7 +21,7 @@ from medmnist_tfds import models
 from medmnist_tfds.commands import cli
 from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.process import errors, files, memory
-from medmnist_tfds.train import PAPER, Recipe, fit, networks
+from medmnist_tfds.train import PAPER, Recipe, callbacks, fit, networks
 
 
 @pytest.fixture(autouse=True)
@@ -192,6 +192,21 @@ def test_a_parsed_name_is_as_good_as_a_name(data_dir, tmp_path):
     ]
     assert results[0].scores == results[1].scores
     assert PAPER.model == "resnet18"
+
+
+@pytest.mark.parametrize("lost_at", [1, 3, 4])
+def test_the_step_that_lost_the_loss_is_named_also_an_epochs_last(lost_at):
+    images = np.ones((8, 1), np.float32)
+    images[2 * lost_at - 1] = np.inf
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mean_absolute_error")
+    watching = callbacks.UnreadLogs([callbacks.StopAtNonFiniteLoss()], model=model)
+    with pytest.raises(errors.MedMNISTError, match=f"in epoch 1, step {lost_at}. Exp"):
+        model.fit(
+            images, images, batch_size=2, epochs=2, shuffle=False, verbose=0,
+            callbacks=watching,
+        )  # fmt: skip
 
 
 THREE_REPLICAS = """
