@@ -7,8 +7,8 @@ itself. Never trains.
 """
 
 import importlib
-
-import keras
+import os
+from importlib import metadata
 
 from medmnist_tfds.process import errors
 
@@ -16,16 +16,22 @@ _ON_KERAS_3 = {"tensorflow": "keras_3", "jax": "keras_3_jax"}
 
 
 def _name() -> str:
-    if keras.__version__.startswith("2."):
+    if metadata.version("keras").startswith("2."):
         return "keras_2"
-    backend = keras.backend.backend()
+    _check(os.environ.get("KERAS_BACKEND") or "tensorflow")  # before it starts
+    import keras
+
+    _check(backend := keras.backend.backend())  # of a configuration file
+    return _ON_KERAS_3[backend]
+
+
+def _check(backend: str) -> None:
     if backend not in _ON_KERAS_3:
         raise errors.MedMNISTError(
             f"Keras' backend is {backend}, on which nothing of this package trains. "
             f"Expected one of {', '.join(_ON_KERAS_3)}. Set KERAS_BACKEND before Keras "
             "is imported; data, scores and prediction files work with any."
         )
-    return _ON_KERAS_3[backend]
 
 
 _lane = importlib.import_module(f"{__name__}.{_name()}")
