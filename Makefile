@@ -11,7 +11,7 @@ ADDONS_PYTHON ?= $(shell for python in python3.11 python3.10 $(PYTHON); do \
 	$$python -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))" \
 	2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-slow test-addons lint bench clean
+.PHONY: demo test test-slow test-addons test-jax lint bench clean
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
@@ -27,6 +27,11 @@ test-slow: .venv/installed-test
 # The whole suite with Keras 2 and TensorFlow Addons.
 test-addons: .venv-addons/installed-test
 	.venv-addons/bin/python -m pytest $(PARALLEL)
+
+# What trains, by Keras on JAX, and the lanes beside each other.
+test-jax: .venv-jax/installed-test
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) -m "not slow" \
+		tests/train tests/models tests/commands/test_train.py tests/test_lanes.py
 
 lint: .venv/installed-test
 	$(BIN)/ruff check
@@ -75,6 +80,13 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@$(call install,.venv-addons,--no-deps medmnist==3.0.2)
 	@touch $@
 
+.venv-jax/installed-test: setup.cfg pyproject.toml
+	@echo "Installing JAX and all else into .venv-jax"
+	@$(call environment,.venv-jax,$(PYTHON))
+	@$(call install,.venv-jax,--editable '.[jax$(comma)test]')
+	@$(call install,.venv-jax,--no-deps medmnist==3.0.2)
+	@touch $@
+
 # What we are measured against: PyTorch and the official package, by themselves.
 .venv-peer/installed:
 	@$(call environment,.venv-peer,$(PYTHON))
@@ -83,4 +95,4 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-addons .venv-peer build *.egg-info runs/demo runs/tfds
+	rm -rf .venv .venv-addons .venv-jax .venv-peer build *.egg-info runs/demo runs/tfds

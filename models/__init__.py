@@ -1,5 +1,6 @@
 """Networks as functions: from raw images to logits. Knows no dataset."""
 
+from medmnist_tfds.models import compat  # noqa: F401 (may refuse: first)
 from medmnist_tfds.models.convolution import MatmulGradientConv2D
 from medmnist_tfds.models.normalization import FusedBatchNormalization
 from medmnist_tfds.models.resnet import resnet18, resnet50

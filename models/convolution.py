@@ -9,7 +9,7 @@ weights and the configuration are those of `keras.layers.Conv2D`.
 import keras
 import tensorflow as tf
 
-from medmnist_tfds.models import devices
+from medmnist_tfds.models import compat
 
 _PIXELS = 64  # of an output image, up to which matrix products were measured as faster
 
@@ -41,7 +41,7 @@ class MatmulGradientConv2D(keras.layers.Conv2D):
         is_fixed = self.padding == "valid" or 1 in (size, stride)
         if not (is_plain and is_square and is_fixed):
             return False
-        if self.compute_dtype != "bfloat16" or devices.has_accelerator():
+        if self.compute_dtype != "bfloat16" or not compat.has_slow_kernel_gradients():
             return False
         rows, columns = self.compute_output_shape(input_shape)[1:3]
         return None not in (rows, columns) and rows * columns <= _PIXELS

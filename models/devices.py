@@ -3,10 +3,9 @@
 Never chooses one.
 """
 
-import tensorflow as tf
+from medmnist_tfds.models import compat
 
 
 def has_accelerator() -> bool:
-    """Whether TensorFlow sees a GPU or TPU; starts its devices."""
-    kinds = {device.device_type for device in tf.config.list_logical_devices()}
-    return bool(kinds & {"GPU", "TPU"})
+    """Whether Keras computes on a GPU or TPU; starts its devices."""
+    return bool(compat.device_kinds() & {"GPU", "TPU"})

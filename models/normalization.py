@@ -5,10 +5,9 @@ up to half of a training step in bfloat16. Never changes what is saved: the weig
 the configuration are those of `keras.layers.BatchNormalization`.
 """
 
-import functools
-
 import keras
-import tensorflow as tf
+
+from medmnist_tfds.models import compat
 
 
 @keras.saving.register_keras_serializable("medmnist_tfds")
@@ -44,15 +43,14 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
                 "keras.layers.BatchNormalization here."
             )
         is_training = bool(training) and self.trainable
-        # The kernel takes float32 statistics whatever the dtype of the images.
-        read = functools.partial(tf.cast, dtype=tf.float32)
+        read = compat.in_float32
         mean, variance = read(self.moving_mean), read(self.moving_variance)
-        outputs, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(
+        outputs, batch_mean, batch_variance = compat.batch_normalization(
             inputs,
-            read(self.gamma) if self.scale else tf.ones_like(mean),
-            read(self.beta) if self.center else tf.zeros_like(mean),
-            mean=None if is_training else mean,
-            variance=None if is_training else variance,
+            gamma=read(self.gamma) if self.scale else None,
+            beta=read(self.beta) if self.center else None,
+            mean=mean,
+            variance=variance,
             epsilon=self.epsilon,
             is_training=is_training,
         )

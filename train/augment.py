@@ -1,4 +1,4 @@
-"""Augmentations for `pipeline.Split.train_batches`, the same numbers in Keras 2 and 3.
+"""Augmentations for `pipeline.Split.train_batches`, the same numbers in all lanes.
 
 Each makes a function of images and a seed: a pure one, so that an order of training can
 be repeated, and gone on with. Never changes the order or the labels.
@@ -8,8 +8,6 @@ import math
 from collections.abc import Callable
 
 import tensorflow as tf
-
-from medmnist_tfds.models import compat
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -24,7 +22,7 @@ def rotate(degrees: float) -> Augmentation:
         cos, sin, zero = tf.cos(angles), tf.sin(angles), tf.zeros(count)
         x, y = (width - 1) / 2, (height - 1) / 2
         rows = [cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos]
-        return compat.transform(images, tf.stack([*rows, zero, zero], axis=1))
+        return _moved(images, [*rows, zero, zero])
 
     return function
 
@@ -42,6 +40,19 @@ def translate(pixels: int) -> Augmentation:
         one, zero = tf.ones(count), tf.zeros(count)
         x, y = tf.cast(x, tf.float32), tf.cast(y, tf.float32)
         rows = [one, zero, -x, zero, one, -y, zero, zero]
-        return compat.transform(images, tf.stack(rows, axis=1))
+        return _moved(images, rows)
 
     return function
+
+
+def _moved(images: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
+    """Images moved by projective transforms, bilinear; zeros come in."""
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack(rows, axis=1),
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    return tf.ensure_shape(moved, images.shape)

@@ -154,16 +154,40 @@ def read_history(path: pathlib.Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-class StopAtNonFiniteLoss(keras.callbacks.Callback):
-    """Ends `fit` with an error that says where the loss was lost and what to try."""
+class UnreadLogs(keras.callbacks.CallbackList):
+    """Keras' list of callbacks, which gets the logs of a step as the device has them.
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch + 1
+    Keras makes numbers of them for all callbacks after each step, for which it waits,
+    and loses an interrupt that comes meanwhile.
+    """
 
     def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite(logs["loss"]):
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch, logs)
+
+
+class StopAtNonFiniteLoss(keras.callbacks.Callback):
+    """Ends `fit` with an error that says where the loss was lost and what to try.
+
+    A step's loss is read when the next step has begun: who reads it at once, waits for
+    a device that could go on.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self._last = epoch + 1, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        before, self._last = self._last, (batch + 1, logs["loss"])
+        self._check(before)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(self._last)
+
+    def _check(self, last: tuple | None) -> None:
+        step, loss = last or (0, 0.0)
+        if not math.isfinite(loss):
             raise errors.MedMNISTError(
-                f"The loss is {logs['loss']} in epoch {self.epoch}, step {batch + 1}. "
+                f"The loss is {float(loss)} in epoch {self.epoch}, step {step}. "
                 "Expected a finite number: training has diverged. Try a smaller "
                 "learning_rate, or precision=float32."
             )

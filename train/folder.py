@@ -8,8 +8,7 @@ import pathlib
 import platform
 from importlib import metadata
 
-import tensorflow as tf
-
+from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import callbacks, checkpoint, results
 
@@ -18,6 +17,7 @@ _PACKAGES = (
     "medmnist-tfds",
     "tensorflow",
     "keras",
+    "jax",
     "tensorflow-datasets",
     "numpy",
     "scikit-learn",
@@ -136,7 +136,8 @@ def environment() -> dict:
         "packages": {name: _version(name) for name in _PACKAGES},
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "devices": [device.name for device in tf.config.list_logical_devices()],
+        "backend": compat.BACKEND,
+        "devices": compat.device_names(),
     }
 
 

@@ -9,13 +9,13 @@ applying gradients stays outside. Never changes what a step computes.
 import keras
 import tensorflow as tf
 
-from medmnist_tfds.models import compat, devices, precision
-from medmnist_tfds.train import outputs
+from medmnist_tfds.models import compat, devices
+from medmnist_tfds.train import functional
 from medmnist_tfds.train import strategy as strategies
 
 
 @keras.saving.register_keras_serializable("medmnist_tfds")
-class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
+class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Model):
     """A `keras.Model`, functional or subclassed, with an XLA-compiled `train_step`.
 
     Moving statistics (BatchNormalization) are averaged over replicas after each step,
@@ -23,23 +23,6 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
     also where the replicas cannot share it evenly. Shapes of batches must be static;
     see `pipeline.Split.train_batches`.
     """
-
-    def __new__(cls, *args, **kwargs):
-        is_functional = cls is XLAModel and _are_inputs_and_outputs(args, kwargs)
-        kind = FunctionalXLAModel if is_functional else cls
-        return super().__new__(kind, *args, **kwargs)
-
-    def __init__(self, *args, **kwargs):  # so named, Keras can load it from a file
-        is_functional = isinstance(self, compat.Functional)
-        if _are_inputs_and_outputs(args, kwargs) and not is_functional:
-            _make_functional(type(self))
-        super().__init__(*args, **kwargs)
-
-    @classmethod
-    def from_functional(cls, model: keras.Model) -> "XLAModel":
-        """The same layers, weights and precision as those of a functional `model`."""
-        with precision.policy(model.dtype_policy):
-            return cls(model.input, model.output, name=model.name)
 
     def compile(self, *arguments, jit_compile: bool | str = "auto", **options) -> None:
         """As `keras.Model.compile`; gradients are clipped per replica, as by Keras.
@@ -62,20 +45,6 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
             jit_compile=True if self.uses_xla and not is_tpu else None,
             autograph=False,
         )
-
-    def __call__(self, *arguments, **options):
-        if arguments:
-            outputs.check_channels(self, arguments[0])
-        return super().__call__(*arguments, **options)
-
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        return config and config | {"jit_compile": self._jit_wish}
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            compat.build(self.optimizer, self.trainable_variables)
 
     def train_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -147,26 +116,12 @@ class XLAModel(compat.BuildsFromLocalBatch, keras.Model):
 
 @keras.saving.register_keras_serializable("medmnist_tfds")
 class FunctionalXLAModel(XLAModel, compat.Functional):
-    """What `XLAModel(inputs, outputs)` makes.
-
-    Keras would put its functional model between `XLAModel` and `keras.Model` instead,
-    for good: no subclass with a `call` of its own could be made after that.
-    """
+    """What `XLAModel(inputs, outputs)` makes."""
 
     __init__ = compat.Functional.__init__  # by its signature Keras knows how to load
 
 
-def _are_inputs_and_outputs(args: tuple, kwargs: dict) -> bool:
-    return len(args) == 2 or "outputs" in kwargs
-
-
-def _make_functional(cls: type) -> type:
-    """As Keras does with a class whose models are made so, but `XLAModel` stays."""
-    if cls is XLAModel:
-        return FunctionalXLAModel
-    if issubclass(cls, XLAModel):
-        cls.__bases__ = tuple(map(_make_functional, cls.__bases__))
-    return cls
+XLAModel.functional = FunctionalXLAModel
 
 
 def _one_like(part: tf.Tensor) -> tf.Tensor:

@@ -9,11 +9,11 @@ import keras
 
 from medmnist_tfds import models
 from medmnist_tfds.data import catalog
-from medmnist_tfds.models import devices, plain, precision
+from medmnist_tfds.models import compat, plain, precision
 from medmnist_tfds.process import files
 from medmnist_tfds.train import losses
-from medmnist_tfds.train import model as xla
 from medmnist_tfds.train import recipe as recipes
+from medmnist_tfds.train.lane import model as xla
 
 
 def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
@@ -26,7 +26,7 @@ def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
 def compiled(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:
     """The network with the recipe's optimizer and the task's loss."""
     net = network(variant, recipe)
-    if recipe.precision == "mixed_bfloat16" and not devices.has_accelerator():
+    if recipe.precision == "mixed_bfloat16" and compat.has_slow_kernel_gradients():
         net = plain.fast_in_bfloat16(net)
     model = xla.XLAModel.from_functional(net)
     is_on = {"auto": "auto", "on": True, "off": False}[recipe.xla]

@@ -42,6 +42,8 @@ def predict(model: keras.Model, images, name: str | int | None) -> np.ndarray:
     check_channels(model, spec)
     given = model.predict(images, verbose=0)
     known = getattr(model, "output_names", None)  # None: a subclassed model in Keras 3
+    if known is None and isinstance(model, keras.Sequential):  # on JAX
+        known = [model.layers[-1].name]
     if isinstance(given, (list, tuple)) and isinstance(name, str):
         if len(known or ()) == len(given):
             given = dict(zip(known, given, strict=True))

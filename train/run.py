@@ -17,7 +17,7 @@ from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
 from medmnist_tfds.train import curves, folder, metrics, results, training
 from medmnist_tfds.train import recipe as recipes
-from medmnist_tfds.train import strategy as strategies
+from medmnist_tfds.train.lane import strategy as strategies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

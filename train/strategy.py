@@ -12,6 +12,12 @@ from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
 
 NAMES = ("auto", "single", "mirrored", "multi-worker", "tpu")
+WORKER_ERRORS = (tf.errors.OpError,)  # of which a lost worker's is one
+
+
+def make_deterministic() -> None:
+    """Two runs give equal bits from here on; for the whole process."""
+    tf.config.experimental.enable_op_determinism()
 
 
 def choose_strategy(name: str = "auto") -> tf.distribute.Strategy:

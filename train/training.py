@@ -16,7 +16,7 @@ from medmnist_tfds.data import catalog, pipeline, shuffle
 from medmnist_tfds.process import errors, terminal
 from medmnist_tfds.train import callbacks, metrics, networks
 from medmnist_tfds.train import recipe as recipes
-from medmnist_tfds.train import strategy as strategies
+from medmnist_tfds.train.lane import strategy as strategies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _statistics(train, recipe, seed: int) -> list[keras.callbacks.Callback]:
 def _make_repeatable(recipe: recipes.Recipe, seed: int, console) -> None:
     keras.utils.set_random_seed(seed)
     if recipe.deterministic:
-        tf.config.experimental.enable_op_determinism()
+        strategies.make_deterministic()
         terminal.say(
             "Deterministic: two runs give equal bits. XLA is off.", console=console
         )
@@ -128,6 +128,14 @@ def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
     done, steps = len(state.history.epochs), train.steps(recipe.batch_size)
     size = {"epochs": recipe.epochs, "steps": steps, "batch": recipe.batch_size}
     progress = callbacks.Progress(console, best=state.best, **size)
+    watching = callbacks.UnreadLogs(
+        [*watchers, progress],
+        add_history=True,
+        model=model,
+        epochs=recipe.epochs,
+        steps=steps,
+        verbose=0,
+    )
     try:
         model.fit(
             train.train_batches(recipe.batch_size, seed=seed, first_step=done * steps),
@@ -136,14 +144,14 @@ def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
             epochs=recipe.epochs,
             shuffle=False,  # the pipeline has shuffled
             verbose=0,
-            callbacks=[*watchers, progress],
+            callbacks=watching,
         )
         state.wait()
     except KeyboardInterrupt:
         if not state.best.epoch:
             raise
         return True
-    except tf.errors.OpError as error:
+    except strategies.WORKER_ERRORS as error:
         if not strategies.is_multi_worker(model.distribute_strategy):
             raise
         raise errors.MedMNISTError(

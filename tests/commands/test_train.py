@@ -12,6 +12,7 @@ import sys
 import time
 
 import keras
+import lanes
 import numpy as np
 import processes
 import pytest
@@ -192,6 +193,7 @@ def test_help_says_all_of_each_option_and_field_at_80_columns(columns):
         assert len(line.split(maxsplit=1)[1].split()) >= 2
 
 
+@lanes.needs_tensorflow("the other keeps the loss finite by its statistics")
 def test_a_run_that_diverges_says_where_and_what_to_try(data_dir, tmp_path):
     diverging = ["--set", "learning_rate=1e30", "--out", tmp_path / "run"]
     done = processes.run(command(*diverging, data_dir=data_dir))

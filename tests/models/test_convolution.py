@@ -1,6 +1,7 @@
 """MatmulGradientConv2D is Keras' Conv2D, with another way to its kernel's gradient."""
 
 import keras
+import lanes
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,11 +13,12 @@ from medmnist_tfds.models import (
     MatmulGradientConv2D,
     compat,
     convolution,
-    devices,
     plain,
     resnet18,
 )
 from medmnist_tfds.train import networks
+
+on_tensorflow = lanes.needs_tensorflow("the gradient is written in its operations")
 
 
 @pytest.fixture
@@ -68,6 +70,7 @@ def near(ours, others, tolerance=2e-2):
         np.testing.assert_allclose(one, other, atol=tolerance * np.abs(other).max())
 
 
+@on_tensorflow
 @pytest.mark.parametrize(
     ("side", "size"), [(1, 1), (2, 2), (4, 1), (4, 3), (7, 1), (7, 2), (7, 3), (7, 5)]
 )
@@ -85,6 +88,7 @@ def test_outputs_and_gradients_are_those_of_keras(
     assert products == [(size, size, 6, 7)] * is_ours
 
 
+@on_tensorflow
 def test_the_gradient_is_as_exact_as_that_of_keras(products):
     """Both against float32, of the same numbers, which bfloat16 holds exactly."""
     kinds = {"ours": MatmulGradientConv2D, "keras": keras.layers.Conv2D}
@@ -123,10 +127,11 @@ def test_the_rest_is_left_to_keras(monkeypatch, options):
     near(outputs[:1], outputs[1:], 0)
 
 
+@on_tensorflow
 def test_inference_and_accelerators_are_left_to_keras(products, monkeypatch):
     convolve = layer(kernel_size=3)
     outputs_and_gradients(convolve, images(4), training=False)
-    monkeypatch.setattr(devices, "has_accelerator", lambda: True)
+    monkeypatch.setattr(compat, "has_slow_kernel_gradients", lambda: False)
     outputs_and_gradients(convolve, images(4), training=True)
     assert not products
 
@@ -138,6 +143,7 @@ def test_the_sizes_of_images_may_be_unknown(products):
     assert not products
 
 
+@on_tensorflow
 def test_xla_computes_the_same(products):
     ours = layer(kernel_size=3, padding="same")
     keras_own = layer(keras.layers.Conv2D, kernel_size=3, padding="same")
@@ -150,6 +156,7 @@ def is_ours(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, MatmulGradientConv2D)
 
 
+@on_tensorflow
 def test_a_run_uses_it_where_images_are_small(products):
     variant, recipe = catalog.variant("path"), train.Recipe(precision="mixed_bfloat16")
     model = networks.compiled(variant, recipe)
@@ -175,6 +182,7 @@ def test_a_plain_copy_has_keras_layers_only():
     near([copy(x)], [model(x)], 1e-5)
 
 
+@on_tensorflow
 def test_a_model_is_the_same_after_saving_and_loading(tmp_path, products):
     inputs = keras.Input((4, 5, 6))
     model = keras.Model(inputs, layer(kernel_size=3, name="conv")(inputs))
@@ -216,6 +224,7 @@ for kind in (MatmulGradientConv2D, keras.layers.Conv2D):
 """
 
 
+@on_tensorflow
 def test_two_replicas_train_as_with_keras_own_layer():
     *ours, used, keras_own, keras_xla, used_after = two_cpus.result_of(REPLICAS)
     assert used and used_after == used

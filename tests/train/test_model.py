@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 import keras
+import lanes
 import numpy as np
 import processes
 import pytest
@@ -19,6 +20,8 @@ from medmnist_tfds.models import (
 )
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import XLAModel
+
+on_tensorflow = lanes.needs_tensorflow("replicas of tf.distribute")
 
 
 def train(**options) -> dict:
@@ -61,6 +64,7 @@ def assert_same(one: dict, other: dict, tolerance: float) -> None:
         np.testing.assert_allclose(a, b, atol=tolerance)
 
 
+@on_tensorflow
 @pytest.mark.parametrize(
     "options",
     [{"replicas": 2}, {"replicas": 3}, {"replicas": 2, "subclassed": True}],
@@ -70,10 +74,12 @@ def test_replicas_change_neither_loss_nor_weights(plain, options):
     assert_same(plain, train(**options, xla=True), 1e-5)
 
 
+@on_tensorflow
 def test_xla_changes_nothing(plain):
     assert_same(plain, train(xla=True), 1e-4)
 
 
+@on_tensorflow
 def test_moving_statistics_are_the_same_on_all_replicas_and_nothing_is_traced_twice():
     result = train(replicas=2, xla=True, normalization=True, epochs=3)
     assert len(result["statistics"]) == 2
@@ -84,6 +90,7 @@ def test_moving_statistics_are_the_same_on_all_replicas_and_nothing_is_traced_tw
     assert result["history"]["loss"][-1] < result["history"]["loss"][0]
 
 
+@on_tensorflow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_learns_on_two_replicas(plain, policy):
     result = train(replicas=2, xla=True, policy=policy, epochs=2)
@@ -92,6 +99,7 @@ def test_mixed_precision_learns_on_two_replicas(plain, policy):
     assert loss[0] == pytest.approx(plain["history"]["loss"][0], rel=0.05)
 
 
+@on_tensorflow
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -212,6 +220,7 @@ def test_a_model_keeps_the_precision_of_what_it_is_made_of():
     assert keras.mixed_precision.global_policy().name == "float32"
 
 
+@on_tensorflow
 @pytest.mark.skipif(compat.IS_KERAS_2, reason="Keras 2 has no such method")
 def test_without_the_private_method_of_keras_one_replica_trains(data, monkeypatch):
     name = "_maybe_symbolic_build"
@@ -223,11 +232,13 @@ def test_without_the_private_method_of_keras_one_replica_trains(data, monkeypatc
         compat.check_build("Training by several workers")
 
 
+@lanes.needs_tensorflow("Keras on JAX always compiles")
 def test_auto_is_off_where_there_is_only_a_cpu():
     assert not compiled().uses_xla and not compiled(jit_compile=False).uses_xla
     assert compiled(jit_compile=True).uses_xla
 
 
+@lanes.needs_tensorflow("JAX lowers by itself")
 def test_the_step_of_a_resnet_can_be_lowered_to_static_shapes():
     model = XLAModel.from_functional(resnet18(2, 1))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import lanes
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from medmnist_tfds.models import compat
 
 pytestmark = [
     pytest.mark.slow,
+    lanes.needs_tensorflow("several workers"),
     pytest.mark.skipif(compat.IS_KERAS_2, reason="several workers need Keras 3"),
 ]
 HERE = pathlib.Path(__file__).parent

@@ -9,6 +9,7 @@ import time
 import warnings
 
 import keras
+import lanes
 import numpy as np
 import processes
 import pytest
@@ -20,7 +21,7 @@ from medmnist_tfds import models
 from medmnist_tfds.commands import cli
 from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.process import errors, files, memory
-from medmnist_tfds.train import PAPER, Recipe, fit, networks
+from medmnist_tfds.train import PAPER, Recipe, callbacks, fit, networks
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +194,21 @@ def test_a_parsed_name_is_as_good_as_a_name(data_dir, tmp_path):
     assert PAPER.model == "resnet18"
 
 
+@pytest.mark.parametrize("lost_at", [1, 3, 4])
+def test_the_step_that_lost_the_loss_is_named_also_an_epochs_last(lost_at):
+    images = np.ones((8, 1), np.float32)
+    images[2 * lost_at - 1] = np.inf
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mean_absolute_error")
+    watching = callbacks.UnreadLogs([callbacks.StopAtNonFiniteLoss()], model=model)
+    with pytest.raises(errors.MedMNISTError, match=f"in epoch 1, step {lost_at}. Exp"):
+        model.fit(
+            images, images, batch_size=2, epochs=2, shuffle=False, verbose=0,
+            callbacks=watching,
+        )  # fmt: skip
+
+
 THREE_REPLICAS = """
 import csv, json, sys, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -220,6 +236,7 @@ print(json.dumps([history(128, None, "one"), history(128, three, "three"),
 """
 
 
+@lanes.needs_tensorflow("replicas of tf.distribute")
 def test_three_replicas_share_a_batch_of_128(phantom, data_dir, tmp_path):
     phantom("breast")
     done = processes.run(
