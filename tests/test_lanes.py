@@ -93,7 +93,9 @@ def test_eight_devices_compute_what_one_does_and_compile_once(found):
     assert "Set batch_size=8 or 16." in refused
 
 
+# Keras first: PyTorch's Triton and TensorFlow crash in the other order.
 TORCH = """
+import keras
 import numpy as np
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors

@@ -6,7 +6,7 @@ BACKEND = "tensorflow"
 
 
 def tensors(variables) -> list[tf.Tensor]:
-    return [tf.convert_to_tensor(getattr(v, "value", v)) for v in variables]
+    return [tf.convert_to_tensor(variable) for variable in variables]
 
 
 def device_kinds() -> set[str]:
