@@ -41,7 +41,8 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             name, *version = config.split(":", 1)  # with which TFDS deals
             known = catalog.parse(f"{self.name}/{name}").config
             config = ":".join([known, *version])
-        with _without_warning("Using custom data configuration"):
+        expected = ("Using custom data configuration", "Found a different version")
+        with _without_warning(*expected):
             super().__init__(config=config, **options)
 
     @property
@@ -188,12 +189,12 @@ def _tfdss_bars_hidden() -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def _without_warning(text: str) -> Iterator[None]:
-    """Meanwhile, without TFDS's warning of what has been asked for."""
+def _without_warning(*texts: str) -> Iterator[None]:
+    """Meanwhile, without TFDS's warnings of what has been asked for."""
     logger = logging.getLogger("absl")
 
     def is_other(record: logging.LogRecord) -> bool:
-        return text not in record.getMessage()
+        return not any(text in record.getMessage() for text in texts)
 
     logger.addFilter(is_other)
     try:

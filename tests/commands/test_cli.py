@@ -165,6 +165,23 @@ def test_prepare_reads_the_files_that_a_user_brings(official_root, tmp_path):
     assert "780 images of release 1.0.0 (breastmnist.npz, found in " in done.stderr
 
 
+def test_another_release_is_prepared_without_a_word_of_the_first(
+    official_root, tmp_path
+):
+    # Not forked: TFDS reads at its import where data lie if nobody says.
+    environment = {k: v for k, v in os.environ.items() if k != "TFDS_DATA_DIR"}
+    command = [sys.executable, "-m", "medmnist_tfds", "prepare"]
+    done = subprocess.run(
+        [*command, "breast", "breast:3.0.0", "--manual-dir", official_root],
+        capture_output=True,
+        text=True,
+        env=environment | {"HOME": str(tmp_path)},
+        cwd=tmp_path,
+    )
+    assert "the same as release 1.0.0's" in done.stderr
+    assert len(done.stderr.splitlines()) == 2, done.stderr
+
+
 def test_montage_draws_a_picture(data_dir, phantom, tmp_path):
     phantom("derma")
     starts = {"png": b"\x89PNG", "JPG": b"\xff\xd8\xff", "pdf": b"%PDF"}
