@@ -6,6 +6,8 @@ read, and the command line's help shown, without TensorFlow.
 
 import importlib
 
+from medmnist_tfds.process import backend
+
 _PUBLIC = {
     "PAPER": "recipe",
     "RECIPES": "recipe",
@@ -26,6 +28,7 @@ __all__ = list(_PUBLIC)
 def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    backend.check()  # before TensorFlow starts: beside some, it crashes
     for public, module in _PUBLIC.items():  # all: Keras must know every class of ours
         path = f"{__name__}.{module}"
         globals()[public] = getattr(importlib.import_module(path), public)

@@ -6,6 +6,7 @@ TensorFlow does, on the CPU.
 
 import contextlib
 import dataclasses
+import warnings
 
 import jax
 import keras
@@ -18,8 +19,15 @@ from medmnist_tfds.train import functional, outputs
 NAMES = ("auto", "single", "mirrored", "tpu")
 WORKER_ERRORS = ()  # a lost worker's: there are none
 
-with contextlib.suppress(RuntimeError, ValueError):  # it has started already
-    tf.config.set_visible_devices([], "GPU")  # JAX wants their memory
+try:
+    for kind in ("GPU", "TPU"):  # JAX wants all of them
+        tf.config.set_visible_devices([], kind)
+except RuntimeError:
+    warnings.warn(
+        f"TensorFlow has started before Keras on JAX, and holds the {kind}s' memory. "
+        "Import medmnist_tfds.train before TensorFlow computes anything.",
+        stacklevel=2,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,10 +139,17 @@ class XLAModel(functional.MayBeFunctional, keras.Model):
         with self._devices():
             return super().predict(*arguments, **options)
 
+    @contextlib.contextmanager
     def _devices(self):
         """Those among which the model was made; Keras shares batches by its scope."""
         made_in = getattr(self, "_distribution", None)
-        return made_in.scope() if made_in else contextlib.nullcontext()
+        try:
+            with made_in.scope() if made_in else contextlib.nullcontext():
+                yield
+        except RuntimeError as error:  # in which Keras to 3.13 wraps others
+            if isinstance(error.__context__, errors.MedMNISTError):
+                raise error.__context__ from None
+            raise
 
 
 @keras.saving.register_keras_serializable("medmnist_tfds")

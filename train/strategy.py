@@ -5,11 +5,12 @@ Never changes learning rate, batch size or precision with the number of replicas
 
 import json
 import os
+import warnings
 
 import tensorflow as tf
 
 from medmnist_tfds.models import compat
-from medmnist_tfds.process import errors
+from medmnist_tfds.process import backend, errors
 
 NAMES = ("auto", "single", "mirrored", "multi-worker", "tpu")
 WORKER_ERRORS = (tf.errors.OpError,)  # of which a lost worker's is one
@@ -53,6 +54,11 @@ def _auto():
         return _tpu()
     if tf.config.list_logical_devices("GPU"):
         return _mirrored()
+    if backend.is_tpu_for_jax():
+        warnings.warn(
+            f"TensorFlow cannot use this machine's TPU, but JAX can. {backend.USE_JAX}",
+            stacklevel=4,
+        )
     return _single()
 
 
@@ -150,9 +156,9 @@ def _tpu():
     if address is None:
         devices = ", ".join(d.name for d in tf.config.list_logical_devices())
         raise errors.MedMNISTError(
-            f"Strategy tpu was asked for, but there is no TPU. Found {devices}. Choose "
-            "a TPU runtime (install the extra [tpu] on a TPU machine), or another "
-            "strategy."
+            f"Strategy tpu was asked for, but TensorFlow sees no TPU. Found {devices}. "
+            "Choose a TPU runtime and Keras on JAX, which most TPUs need, or another "
+            f"strategy. {backend.USE_JAX}"
         )
     resolver = tf.distribute.cluster_resolver.TPUClusterResolver(address)
     if address != "local":

@@ -12,7 +12,7 @@ from rich import table as rich_table
 
 from medmnist_tfds.commands import options
 from medmnist_tfds.data import catalog
-from medmnist_tfds.process import memory, quiet, terminal
+from medmnist_tfds.process import backend, memory, quiet, terminal
 from medmnist_tfds.train import recipe as recipes
 
 _INTERRUPTED = 130  # what a shell makes of a program that Ctrl-C has ended
@@ -95,6 +95,7 @@ def train(
     given = [f"{name}={value}" for name, value in short.items() if value is not None]
     recipe = recipes.override(recipes.PAPER, [*(settings or ()), *given])
     memory.keep_freed()
+    backend.choose()
     quiet.tensorflow_search()
     from medmnist_tfds import train as training
 

@@ -7,31 +7,21 @@ itself. Never trains.
 """
 
 import importlib
-import os
-from importlib import metadata
 
-from medmnist_tfds.process import errors
+from medmnist_tfds.process import backend
 
 _ON_KERAS_3 = {"tensorflow": "keras_3", "jax": "keras_3_jax"}
 
 
 def _name() -> str:
-    if metadata.version("keras").startswith("2."):
+    if backend.is_keras_2():
         return "keras_2"
-    _check(os.environ.get("KERAS_BACKEND") or "tensorflow")  # before it starts
+    backend.check()  # before it starts
     import keras
 
-    _check(backend := keras.backend.backend())  # of a configuration file
-    return _ON_KERAS_3[backend]
-
-
-def _check(backend: str) -> None:
-    if backend not in _ON_KERAS_3:
-        raise errors.MedMNISTError(
-            f"Keras' backend is {backend}, on which nothing of this package trains. "
-            f"Expected one of {', '.join(_ON_KERAS_3)}. Set KERAS_BACKEND before Keras "
-            "is imported; data, scores and prediction files work with any."
-        )
+    backend.check_started(started := keras.backend.backend())
+    backend.check(started)  # of a configuration file
+    return _ON_KERAS_3[started]
 
 
 _lane = importlib.import_module(f"{__name__}.{_name()}")

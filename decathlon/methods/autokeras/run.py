@@ -11,6 +11,7 @@ import shutil
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one it has
 import autokeras as ak  # noqa: E402
 import keras  # noqa: E402
 import keras_tuner  # noqa: E402

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.process import memory, quiet
+from medmnist_tfds.process import backend, memory, quiet
 
 _START_SECONDS = 20  # imports, tracing of the steps, the last scores
 _IMAGES = 16  # of a step on a CPU, where twice the images take twice the time
@@ -23,6 +23,7 @@ _FORWARD = 1 / 3
 def main() -> None:
     tasks = json.load(sys.stdin)
     memory.keep_freed()
+    backend.choose()
     quiet.tensorflow_search()
     known, seconds = {}, []
     for task in tasks:

@@ -11,7 +11,7 @@ import numpy as np
 from rich import console as rich_console
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.process import errors, memory, quiet
+from medmnist_tfds.process import backend, errors, memory, quiet
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
     folder = pathlib.Path(sys.argv[1])
     task = json.loads((folder / "task.json").read_text())
     memory.keep_freed()
+    backend.choose()
     quiet.tensorflow_search()
     from medmnist_tfds import train
     from medmnist_tfds.train import metrics, training
