@@ -146,8 +146,8 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
     """The recipe with `field=value` settings applied, values of the field's own type.
 
     Raises:
-      MedMNISTError: an unknown field (the one that may be meant is given), or a bad
-        value.
+      MedMNISTError: an unknown field (the one that may be meant is given), a bad
+        value, or two values for one field.
     """
     changes = {}
     for setting in settings:
@@ -157,7 +157,13 @@ def override(recipe: Recipe, settings: list[str]) -> Recipe:
                 f"The recipe has no field {name!r}. Expected one of "
                 f"{', '.join(FIELDS)}.{hint(name)}"
             )
-        changes[name] = parse(name, text, like=getattr(recipe, name))
+        value = parse(name, text, like=getattr(recipe, name))
+        if name in changes and changes[name] != value:
+            raise errors.MedMNISTError(
+                f"{name} is given twice, as {changes[name]} and as {value}. Expected "
+                "one value. Leave one out."
+            )
+        changes[name] = value
     return dataclasses.replace(recipe, **changes)
 
 

@@ -118,6 +118,7 @@ def train(
     if result.scores:  # a worker whose chief writes the results has none
         _show(result, title=variant.title)
     if result.interrupted:
+        terminal.say("The same command goes on from here.")
         raise typer.Exit(_INTERRUPTED)
 
 

@@ -143,6 +143,7 @@ def test_ctrl_c_ends_a_run_with_scores_of_what_it_has(data_dir, tmp_path):
         folder, data_dir, after=lambda: (folder / "state.npz").exists()
     )
     assert code == 130 and "Interrupted: scoring the best epoch" in output
+    assert output.endswith("The same command goes on from here.\n")
     result = json.loads((folder / "result.json").read_text())
     assert result["interrupted"] and set(result["scores"]) == {"train", "val", "test"}
     assert len(list(folder.glob("*.csv"))) == 4

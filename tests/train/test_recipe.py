@@ -47,6 +47,12 @@ def test_a_bad_setting_is_refused(setting, message):
         override(PAPER, [setting])
 
 
+def test_two_values_for_one_field_are_refused():
+    with pytest.raises(errors.MedMNISTError, match="epochs is given twice, as 4 and a"):
+        override(PAPER, ["epochs=4", "epochs=3"])
+    assert override(PAPER, ["epochs=4", "epochs=4"]).epochs == 4
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
