@@ -105,6 +105,70 @@ def step(options) -> dict:
     return {"images_per_second": options.batch / float(np.median(seconds[1:]))}
 
 
+def feed(options) -> dict:
+    """What Python could feed to a device that takes no time, by its own seconds.
+
+    `fit` as a run has it, of a network with as many variables as ResNet-18 and next to
+    no arithmetic. Of the main thread's CPU time, which other work does not lengthen.
+    """
+    import keras
+
+    from medmnist_tfds import train
+    from medmnist_tfds.train import callbacks
+
+    seconds = []
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.start = time.thread_time()
+
+        def on_epoch_end(self, epoch, logs=None):
+            seconds.append((time.thread_time() - self.start) / options.steps)
+
+    if options.replicas > 1:
+        import jax
+
+        jax.config.update("jax_num_cpu_devices", options.replicas)
+    strategy = train.choose_strategy("mirrored" if options.replicas > 1 else "single")
+    with strategy.scope():
+        model = train.XLAModel.from_functional(_nothing_to_do())
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(1e-3, 0.9), loss)
+    with tempfile.TemporaryDirectory() as folder:
+        board = callbacks.TensorBoard(folder, write_graph=False)
+        watchers = [callbacks.StopAtNonFiniteLoss(), board, Clock()]
+        about = {"epochs": 4, "steps": options.steps}
+        model.fit(
+            splits(options.folder, "path")["train"].train_batches(
+                options.batch, seed=0
+            ),
+            steps_per_epoch=options.steps,
+            epochs=4,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks.UnreadLogs(
+                watchers, add_history=True, model=model, **about
+            ),
+        )
+    return {"images_per_second": options.batch / float(np.median(seconds[1:]))}
+
+
+def _nothing_to_do():
+    """62 variables that are trained and 40 that are not, of two pixels of an image."""
+    import keras
+
+    from medmnist_tfds import models
+
+    inputs = keras.Input((28, 28, 3))
+    x = keras.layers.Cropping2D(((0, 27), (0, 26)))(inputs)
+    x = keras.layers.Rescaling(1 / 255)(x)
+    for _ in range(20):
+        x = keras.layers.Conv2D(2, 1, use_bias=False)(x)
+        x = models.FusedBatchNormalization(momentum=0.9)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(9)(x))
+
+
 def peak(options) -> dict:
     """The most that this machine does: one large matrix multiplication."""
     import tensorflow as tf

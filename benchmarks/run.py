@@ -25,6 +25,8 @@ from medmnist_tfds.process import files
 
 HERE = tables.HERE
 PEER = HERE.parent / ".venv-peer/bin/python"  # `make bench` builds it
+JAX = HERE.parent / ".venv-jax/bin/python"  # `make test-jax` does
+_IN_JAX = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
 _OURS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "medmnist-tfds")
 _PEERS = ("torch", "medmnist")
 _WARM = {"epoch": 0}  # rounds that do not count; these processes warm up by themselves
@@ -34,7 +36,7 @@ def _write_data(folder: pathlib.Path, suite: str) -> None:
     """The files that the programs of a suite read."""
     if suite in ("pipeline", "prepare"):  # the official class checks its size
         data.write(folder, "path")
-    elif suite in ("step", "variants", "inference"):
+    elif suite in ("step", "variants", "lanes", "feed", "inference"):
         data.write(folder, "path", train=20_000, val=100, test=100)
     elif suite == "epoch":
         data.write(folder, "breast")
@@ -47,15 +49,18 @@ def _write_data(folder: pathlib.Path, suite: str) -> None:
 def once(figure: suites.Figure, folder: pathlib.Path) -> dict:
     """What one process measures."""
     what, *options = figure.arguments
-    program = [sys.executable, "-m", "benchmarks.ours"]
+    program, variables = [sys.executable, "-m", "benchmarks.ours"], {}
     if figure.side == "peer":
         program = [str(PEER), str(HERE / "peer.py")]
+    elif figure.side == "jax":
+        program[0], variables = str(JAX), _IN_JAX
     done = subprocess.run(
         [*program, what, str(folder), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=HERE.parent,
+        env=os.environ | variables,
     )
     if done.returncode:
         raise SystemExit(f"{' '.join(map(str, done.args))}\n{done.stderr[-2000:]}")
@@ -93,7 +98,7 @@ def about(*, rounds: int) -> dict:
         "memory_gib": psutil.virtual_memory().total / 2**30,
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _OURS},
-        "peer_packages": _peer_versions(),
+        "peer_packages": _versions(PEER, _PEERS) | _versions(JAX, ("jax",)),
     }
 
 
@@ -109,19 +114,16 @@ def _cpu() -> str:
     return " ".join([known.get("model name", "a processor"), *sorted(units)])
 
 
-def _peer_versions() -> dict[str, str]:
-    if not _has_peer():
+def _versions(python: pathlib.Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Of packages in another environment; none where it is not there."""
+    if not python.exists():
         return {}
     code = (
-        "import importlib.metadata as m, json; "
-        f"print(json.dumps({{n: m.version(n) for n in {_PEERS}}}))"
+        "import importlib.metadata as m, json;"
+        f"print(json.dumps({{n: m.version(n) for n in {names}}}))"
     )
-    done = subprocess.run([PEER, "-c", code], check=True, capture_output=True)
+    done = subprocess.run([python, "-c", code], check=True, capture_output=True)
     return json.loads(done.stdout)
-
-
-def _has_peer() -> bool:
-    return (HERE.parent / ".venv-peer/installed").exists()
 
 
 def _check(parser: argparse.ArgumentParser, chosen: list[str], repeats: int) -> None:
@@ -132,9 +134,11 @@ def _check(parser: argparse.ArgumentParser, chosen: list[str], repeats: int) -> 
             parser.error(f"there is no suite {suite!r}, but {names}")
     if repeats < 1:
         parser.error(f"--repeats is {repeats}, and must be 1 or more")
-    figures = [figure for suite in chosen for figure in suites.SUITES[suite]]
-    if not _has_peer() and "peer" in {figure.side for figure in figures}:
+    sides = {figure.side for suite in chosen for figure in suites.SUITES[suite]}
+    if not PEER.exists() and "peer" in sides:
         parser.error(f"{PEER} is not there: run `make bench` to install PyTorch")
+    if not JAX.exists() and "jax" in sides:
+        parser.error(f"{JAX} is not there: run `make test-jax` to install JAX")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ BFLOAT16 = ("--precision", "mixed_bfloat16")
 _CHANNELS_LAST = ("--way", "channels_last")
 _CHANNELS_LAST_BFLOAT16 = ("--way", "channels_last_bfloat16")
 _BREAST, _CHEST = ("--name", "breast"), ("--name", "chest")
+_FEED, _LARGE_BATCH = ("--steps", "100"), ("--batch", "1024")
 _DERMA, _PATH = ("--name", "derma"), ("--name", "path")
 _HELP = (
     "import sys; sys.argv = ['medmnist-tfds', '--help']; "
@@ -20,7 +21,7 @@ class Figure(NamedTuple):
     """One program: `python -m benchmarks.ours` or `peer.py` with these arguments."""
 
     name: str
-    side: str  # "ours" or "peer"
+    side: str  # "ours", "jax" (ours in the lane of JAX) or "peer"
     arguments: tuple[str, ...]
     target: str = ""  # of the ratio to the base
     best_target: str = ""  # of the ratio to the fastest peer since the base
@@ -29,6 +30,10 @@ class Figure(NamedTuple):
 
 def _ours(name: str, *arguments: str, target: str = "", best: str = "") -> Figure:
     return Figure(name, "ours", arguments, target, best)
+
+
+def _jax(name: str, *arguments: str) -> Figure:
+    return Figure(name, "jax", arguments)
 
 
 def _peer(name: str, *arguments: str, is_base: bool = False) -> Figure:
@@ -61,6 +66,26 @@ SUITES: dict[str, list[Figure]] = {
         _ours("bfloat16, Keras' own layers", "step", *BFLOAT16, "--keras-layers"),
         _ours("bfloat16, XLA", "step", *BFLOAT16, "--xla", "on"),
         _ours("bfloat16, 2 replicas", "step", *BFLOAT16, "--replicas", "2"),
+    ],
+    "lanes": [
+        _ours("TensorFlow, float32", "step"),
+        _ours("TensorFlow with XLA, float32", "step", "--xla", "on"),
+        _jax("JAX, float32", "step"),
+        _ours("TensorFlow, bfloat16", "step", *BFLOAT16)._replace(is_base=True),
+        _ours("TensorFlow with XLA, bfloat16", "step", *BFLOAT16, "--xla", "on"),
+        _jax("JAX, bfloat16", "step", *BFLOAT16),
+    ],
+    "feed": [
+        _ours("TensorFlow, batch 128", "feed", *_FEED),
+        _jax("JAX, batch 128", "feed", *_FEED),
+        _ours("TensorFlow, batch 1,024", "feed", *_FEED, *_LARGE_BATCH)._replace(
+            is_base=True
+        ),
+        _jax("JAX, batch 1,024", "feed", *_FEED, *_LARGE_BATCH),
+        _jax(
+            "JAX, batch 1,024, 8 devices",
+            *("feed", *_FEED, *_LARGE_BATCH, "--replicas", "8"),
+        ),
     ],
     "peak": [
         _ours("matrix multiplication, float32", "peak"),

@@ -166,6 +166,16 @@ class UnreadLogs(keras.callbacks.CallbackList):
             callback.on_train_batch_end(batch, logs)
 
 
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras', of epochs. It reads the loss of each step, too, and writes nothing of it.
+
+    On JAX the device then waited for Python after each step.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch)
+
+
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
     """Ends `fit` with an error that says where the loss was lost and what to try.
 

@@ -77,7 +77,7 @@ def train_best(
         watchers += [scores, history, best, patience]
         if is_chief:
             logs = folder / "tensorboard"
-            watchers += [keras.callbacks.TensorBoard(logs, write_graph=False), state]
+            watchers += [callbacks.TensorBoard(logs, write_graph=False), state]
         if not _is_spent(recipe, history, best):
             interrupted = _fit(
                 model, train, watchers, state, recipe, seed=seed, console=console

@@ -13,11 +13,10 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 
-import filelock
 import numpy as np
 import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import catalog, png, progress
+from medmnist_tfds.data import catalog, formats, png, progress
 
 HOMEPAGE = "https://medmnist.com/"
 _MANY = 5_000  # images: a second of writing; fewer have no bar
@@ -28,6 +27,8 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     Args:
       config: a config, or any name that `catalog.parse` knows its dataset by.
+      file_format: what is written if nothing is there; TFDS's default is `tfrecord`.
+        A reader that wants another gets it, see `formats`.
       options: as TFDS has them.
 
     Attributes:
@@ -36,7 +37,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     is_new = False
 
-    def __init__(self, *, config=None, **options):
+    def __init__(self, *, config=None, file_format=None, **options):
         if isinstance(config, str):
             name, *version = config.split(":", 1)  # with which TFDS deals
             known = catalog.parse(f"{self.name}/{name}").config
@@ -44,6 +45,8 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         expected = ("Using custom data configuration", "Found a different version")
         with _without_warning(*expected):
             super().__init__(config=config, **options)
+        if file_format and not self.info.splits:  # TFDS refuses if others are there
+            self.info.set_file_format(file_format, override=True)
 
     @property
     def variant(self) -> catalog.Variant:
@@ -107,7 +110,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             super().download_and_prepare(**options)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(path.parent / f".{path.name}.lock"):
+            with formats.lock(path):
                 if path.exists():  # the other process was faster
                     self.info.read_from_directory(path)
                 super().download_and_prepare(**options)
@@ -144,7 +147,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             self._written()
 
     def _bar(self, total: int) -> progress.Bar:
-        if total >= _MANY:
+        if total >= _MANY and self.info.file_format is formats.Format.TFRECORD:
             # TFDS does at the first record that it writes: the bar would stand.
             importlib.import_module("tensorflow")
         return progress.Bar(
@@ -165,6 +168,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def as_dataset(self, split=None, *, shuffle_files=False, read_config=None, **more):
         """As TFDS's own; `shuffle_files` gives up the official order."""
+        formats.for_tf_data(self)
         if not shuffle_files:
             return super().as_dataset(split, read_config=read_config, **more)
         config = read_config or tfds.ReadConfig()
@@ -174,6 +178,11 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return super().as_dataset(
                 split, shuffle_files=True, read_config=config, **more
             )
+
+    def as_data_source(self, split=None, **more):
+        """As TFDS's own."""
+        formats.for_data_source(self)
+        return super().as_data_source(split, **more)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import shuffle
+from medmnist_tfds.data import formats, shuffle
 from medmnist_tfds.process import errors
 
 _SHUFFLE_BUFFER = 2**28  # bytes of images a split is shuffled in
@@ -104,10 +104,4 @@ def _check_readable(builder, name: str) -> None:
             f"{builder.info.full_name} has no split {name!r} but {present}. Expected a "
             "prepared builder. Call builder.download_and_prepare() first."
         )
-    kind = builder.info.file_format
-    if kind and kind.value == "array_record":
-        raise errors.MedMNISTError(
-            f"{builder.data_dir} is in the format array_record, as tfds.data_source "
-            "wants it, which TFDS cannot stream. Expected tfrecord. Prepare the data "
-            "again with another data_dir."
-        )
+    formats.for_tf_data(builder)

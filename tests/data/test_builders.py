@@ -187,17 +187,6 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_data_source_reads_rows_at_random(tmp_path):
-    source = tfds.data_source(
-        "medmnist_phantom/breast",
-        split="val",
-        data_dir=tmp_path,
-        builder_kwargs={"file_format": "array_record"},
-    )
-    assert len(source) == 200
-    assert source[17]["index"] == 17 and source[17]["image"].shape == (28, 28, 1)
-
-
 def test_the_environment_names_tfdss_folder(tmp_path):
     script = (
         "import tensorflow_datasets as tfds, medmnist_tfds;"

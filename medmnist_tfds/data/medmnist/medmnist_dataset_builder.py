@@ -84,7 +84,8 @@ class Builder(builders.MedMNISTBuilder):
         if twin is None:
             super().make(dl_manager, download_config)
             return
-        for file in twin.data_path.glob(f"{self.name}-*"):
+        suffix = self.info.file_format.file_suffix
+        for file in twin.data_path.glob(f"{self.name}-*.{suffix}-*"):
             _link(file, self.data_path / file.name)
         splits = [
             split.replace(filename_template=None) for split in twin.info.splits.values()
