@@ -129,7 +129,21 @@ def normalized(notebook: dict, before: dict) -> dict:
         cell["metadata"] = written["metadata"]
         if source(cell).startswith("%pip"):
             cell["outputs"] = []
+        elif "outputs" in cell:
+            cell["outputs"] = _joined(cell["outputs"])
     return notebook
+
+
+def _joined(outputs: list[dict]) -> list[dict]:
+    """Lines of one stream as one output: how they were cut is chance."""
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.get("name") and output["name"] == last.get("name"):
+            last["text"] = [*last["text"], *output["text"]]
+        else:
+            joined.append(output)
+    return joined
 
 
 def _refuse_paths(name: str, notebook: dict, paths: list[pathlib.Path]) -> None:
