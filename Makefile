@@ -11,7 +11,14 @@ ADDONS_PYTHON ?= $(shell for python in python3.11 python3.10 $(PYTHON); do \
 	$$python -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))" \
 	2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-slow test-addons test-jax lint bench clean
+# Colab's images have Python 3.13.
+COLAB_PYTHON ?= $(shell for python in python3.13 $(PYTHON) \
+	$(HOME)/.pyenv/versions/3.13.*/bin/python; do \
+	$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, 13))" \
+	2>/dev/null && echo $$python && break; done)
+
+.PHONY: demo test test-slow test-addons test-jax test-notebooks notebooks lint bench \
+	clean colab-python
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
@@ -32,6 +39,19 @@ test-addons: .venv-addons/installed-test
 test-jax: .venv-jax/installed-test
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) -m "not slow" \
 		tests/train tests/models tests/commands/test_train.py tests/test_lanes.py
+
+# In copies of Colab's images, .venv-colab and .venv-colab-tpu: what installing us moves
+# there, and every notebook, small.
+test-notebooks: .venv/installed-test colab-python
+	COLAB_PYTHON=$(COLAB_PYTHON) $(BIN)/python -m pytest tests/notebooks
+
+# The same, and writes the output into the notebooks.
+notebooks: .venv/installed colab-python
+	$(BIN)/python notebooks/execute.py --python $(COLAB_PYTHON)
+
+colab-python:
+	@test -n "$(COLAB_PYTHON)" || { echo "No Python 3.13 found, which Colab's images \
+have: make test-notebooks COLAB_PYTHON=..."; exit 1; }
 
 lint: .venv/installed-test
 	$(BIN)/ruff check
@@ -95,4 +115,4 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-addons .venv-jax .venv-peer build *.egg-info runs/demo runs/tfds
+	rm -rf .venv .venv-addons .venv-jax .venv-peer .venv-colab .venv-colab-tpu build *.egg-info runs/demo runs/tfds
