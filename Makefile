@@ -115,4 +115,4 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-addons .venv-jax .venv-peer .venv-colab .venv-colab-tpu build *.egg-info runs/demo runs/tfds
+	rm -rf .venv .venv-* build *.egg-info runs/demo runs/tfds
