@@ -62,6 +62,7 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
         # Keras has divided the loss by the replicas, since gradients are summed.
         examples = tf.shape(tf.nest.flatten(x)[0])[0]
         compat.track_loss(self, loss * replicas, examples=examples)
+        compat.track_losses_of_outputs(self, x, y, y_pred, sample_weight)
         logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         if strategies.is_multi_worker(self.distribute_strategy):
             # Keras reduces logs over workers along axis 0, which a scalar lacks.

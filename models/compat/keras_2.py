@@ -89,6 +89,10 @@ def track_loss(model: keras.Model, loss: tf.Tensor, *, examples) -> None:
     """Adds to the loss in the logs; `compute_loss` has done it."""
 
 
+def track_losses_of_outputs(model: keras.Model, x, y, y_pred, sample_weight) -> None:
+    """Adds to the losses of single outputs; `compute_loss` has done it."""
+
+
 def build(optimizer, variables) -> None:
     """Makes an optimizer's variables; those of Addons make them by themselves."""
     if getattr(optimizer, "built", False) or not hasattr(optimizer, "build"):

@@ -67,6 +67,17 @@ def track_loss(model: keras.Model, loss: tf.Tensor, *, examples) -> None:
     tracker.update_state(loss, sample_weight=examples)
 
 
+def track_losses_of_outputs(model: keras.Model, x, y, y_pred, sample_weight) -> None:
+    """Adds to the losses of single outputs in the logs, where there are several.
+
+    Keras does so whenever it computes the loss. What it does in a stateless context, of
+    the compiled part, is lost.
+    """
+    losses = [metric for metric in model.metrics if metric.name.endswith("_loss")]
+    if losses:
+        model.compute_loss(x, y, y_pred, sample_weight, training=True)
+
+
 def loss_scale(optimizer) -> tf.Tensor:
     """By which a loss is multiplied: 1 but under mixed_float16."""
     return optimizer.scale_loss(tf.ones(()))

@@ -179,6 +179,29 @@ def test_a_step_is_the_step_of_keras(data):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.parametrize("xla", [False, True])
+def test_losses_of_several_outputs_are_logged_as_by_keras(data, xla):
+    images = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(images)
+    widths = {"kind": 2, "size": 1}
+    outputs = {k: keras.layers.Dense(n, name=k)(flat) for k, n in widths.items()}
+    plain = keras.Model(images, outputs)
+    ours = XLAModel.from_functional(keras.models.clone_model(plain))
+    ours.set_weights(plain.get_weights())
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    losses = {"kind": loss, "size": "mse"}
+    plain.compile("sgd", losses)
+    ours.compile("sgd", losses, jit_compile=xla)
+    both = data.map(lambda x, y: (x, {"kind": y, "size": tf.cast(y, tf.float32)}))
+    one, other = (
+        model.fit(both, epochs=2, verbose=0, shuffle=False).history
+        for model in (ours, plain)
+    )
+    assert set(one) == set(other) == {"loss", "kind_loss", "size_loss"}
+    for name, values in one.items():
+        np.testing.assert_allclose(values, other[name], atol=1e-5)
+
+
 def test_saved_loaded_and_continued_is_as_not_stopped(data, tmp_path):
     # Without dropout: Keras does not save the state of its random numbers.
     whole, part = (compiled(jit_compile=True, dropout=0) for _ in range(2))
