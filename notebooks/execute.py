@@ -145,7 +145,16 @@ def _joined(outputs: list[dict]) -> list[dict]:
             last["text"] = [*last["text"], *output["text"]]
         else:
             joined.append(output)
-    return joined
+    for output in joined:
+        if output.get("name") == "stderr":
+            output["text"] = _as_it_ends("".join(output["text"]))
+    return [output for output in joined if output.get("text") != []]
+
+
+def _as_it_ends(text: str) -> list[str]:
+    """The lines that stay, where a bar of ours has come and gone after a second."""
+    lines = (line.rpartition("\r")[-1] for line in text.split("\n"))
+    return "\n".join(lines).splitlines(keepends=True)
 
 
 def _refuse_paths(name: str, notebook: dict, paths: list[pathlib.Path]) -> None:

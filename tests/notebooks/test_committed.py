@@ -79,3 +79,16 @@ def test_the_output_holds_no_chatter_no_warning_and_no_bar(notebook):
 def test_the_output_holds_no_path_of_a_machine(notebook):
     shown = str([cell["outputs"] for cell in code(notebook)])
     assert not re.search(r"/(home|root|tmp|usr|work|Users)/", shown)
+
+
+def test_of_a_bar_on_stderr_only_what_stays_is_kept():
+    def stream(*text):
+        return {"output_type": "stream", "name": "stderr", "text": list(text)}
+
+    bar = stream("\rWriting: 50%"), stream("\r            "), stream("\r")
+    for outputs, kept in ((bar, []), ([*bar, stream("medmnist: done\n")], ["done"])):
+        cell = {"cell_type": "code", "source": ["1"], "metadata": {}}
+        notebook = {"cells": [cell | {"outputs": list(outputs)}], "metadata": {}}
+        (left,) = execute.normalized(notebook, notebook)["cells"]
+        assert ["done" for _ in left["outputs"]] == kept
+        assert "\r" not in str(left)
