@@ -202,6 +202,13 @@ def test_losses_of_several_outputs_are_logged_as_by_keras(data, xla):
         np.testing.assert_allclose(values, other[name], atol=1e-5)
 
 
+@on_tensorflow
+def test_the_loss_of_each_output_is_the_same_on_two_replicas():
+    one, two = (train(replicas=n, two_outputs=True, xla=True) for n in (1, 2))
+    assert len(one["history"]) == 5  # losses, and an accuracy each
+    assert_same(one, two, 1e-5)
+
+
 def test_saved_loaded_and_continued_is_as_not_stopped(data, tmp_path):
     # Without dropout: Keras does not save the state of its random numbers.
     whole, part = (compiled(jit_compile=True, dropout=0) for _ in range(2))
