@@ -11,7 +11,7 @@ ADDONS_PYTHON ?= $(shell for python in python3.11 python3.10 $(PYTHON); do \
 	$$python -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))" \
 	2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-slow test-addons test-jax lint bench clean
+.PHONY: demo test test-slow test-addons test-jax test-tpu lint bench clean
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
@@ -32,6 +32,10 @@ test-addons: .venv-addons/installed-test
 test-jax: .venv-jax/installed-test
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) -m "not slow" \
 		tests/train tests/models tests/commands/test_train.py tests/test_lanes.py
+
+# Training steps, compiled for TPUs by their own compiler; no TPU is needed.
+test-tpu: .venv-tpu/installed-test
+	.venv-tpu/bin/python -m pytest --numprocesses 2 -m slow tests/train/test_tpu_check.py
 
 lint: .venv/installed-test
 	$(BIN)/ruff check
@@ -87,6 +91,13 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@$(call install,.venv-jax,--no-deps medmnist==3.0.2)
 	@touch $@
 
+.venv-tpu/installed-test: setup.cfg pyproject.toml
+	@echo "Installing the TPU's compiler and all else into .venv-tpu"
+	@$(call environment,.venv-tpu,$(PYTHON))
+	@$(call install,.venv-tpu,--editable '.[tpu-test]' 'pytest>=8' pytest-timeout \
+		pytest-xdist)
+	@touch $@
+
 # What we are measured against: PyTorch and the official package, by themselves.
 .venv-peer/installed:
 	@$(call environment,.venv-peer,$(PYTHON))
@@ -95,4 +106,4 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-addons .venv-jax .venv-peer build *.egg-info runs/demo runs/tfds
+	rm -rf .venv .venv-addons .venv-jax .venv-peer .venv-tpu build *.egg-info runs/demo runs/tfds
