@@ -151,8 +151,8 @@ def _tpu():
         devices = ", ".join(d.name for d in tf.config.list_logical_devices())
         raise errors.MedMNISTError(
             f"Strategy tpu was asked for, but there is no TPU. Found {devices}. Choose "
-            "a TPU runtime (install the extra [tpu] on a TPU machine), or another "
-            "strategy."
+            "a TPU runtime, with tensorflow-tpu or KERAS_BACKEND=jax and the extra "
+            "[tpu], or another strategy."
         )
     resolver = tf.distribute.cluster_resolver.TPUClusterResolver(address)
     if address != "local":

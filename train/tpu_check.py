@@ -181,8 +181,8 @@ def _ask(request: dict, backend: str) -> dict:
         raise errors.MedMNISTError(
             f"The TPU's compiler ended without an answer (exit code "
             f"{done.returncode}): {said[-1] if said else 'it said nothing'}. Expected "
-            "it to compile or to say why not. Is there enough memory? It takes about "
-            "4 GiB."
+            "it to compile or to say why not. Is there enough memory? It takes up to "
+            "6 GiB."
         ) from None
     if "error" in answer:
         raise errors.MedMNISTError(answer["error"])
