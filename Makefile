@@ -17,8 +17,8 @@ COLAB_PYTHON ?= $(shell for python in python3.13 $(PYTHON) \
 	$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, 13))" \
 	2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-slow test-addons test-jax test-notebooks notebooks lint bench \
-	clean colab-python
+.PHONY: demo test test-slow test-addons test-jax test-tpu test-notebooks notebooks lint \
+	bench clean colab-python
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
@@ -39,6 +39,10 @@ test-addons: .venv-addons/installed-test
 test-jax: .venv-jax/installed-test
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) -m "not slow" \
 		tests/train tests/models tests/commands/test_train.py tests/test_lanes.py
+
+# Training steps, compiled for TPUs by their own compiler; no TPU is needed.
+test-tpu: .venv-tpu/installed-test
+	.venv-tpu/bin/python -m pytest --numprocesses 2 -m slow tests/train/test_tpu_check.py
 
 # In copies of Colab's images, .venv-colab and .venv-colab-tpu: what installing us moves
 # there, and every notebook, small.
@@ -105,6 +109,13 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@$(call environment,.venv-jax,$(PYTHON))
 	@$(call install,.venv-jax,--editable '.[jax$(comma)test]')
 	@$(call install,.venv-jax,--no-deps medmnist==3.0.2)
+	@touch $@
+
+.venv-tpu/installed-test: setup.cfg pyproject.toml
+	@echo "Installing the TPU's compiler and all else into .venv-tpu"
+	@$(call environment,.venv-tpu,$(PYTHON))
+	@$(call install,.venv-tpu,--editable '.[tpu-test]' 'pytest>=8' pytest-timeout \
+		pytest-xdist)
 	@touch $@
 
 # What we are measured against: PyTorch and the official package, by themselves.

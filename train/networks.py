@@ -23,10 +23,16 @@ def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
         return build(dataset.num_labels, dataset.channels, recipe.resolution)
 
 
-def compiled(variant: catalog.Variant, recipe: recipes.Recipe) -> xla.XLAModel:
-    """The network with the recipe's optimizer and the task's loss."""
+def compiled(
+    variant: catalog.Variant, recipe: recipes.Recipe, *, for_tpu: bool = False
+) -> xla.XLAModel:
+    """The network with the recipe's optimizer and the task's loss.
+
+    Has the layers that are fast here, or `for_tpu` those that a TPU gets.
+    """
     net = network(variant, recipe)
-    if recipe.precision == "mixed_bfloat16" and compat.has_slow_kernel_gradients():
+    is_slow = not for_tpu and compat.has_slow_kernel_gradients()
+    if recipe.precision == "mixed_bfloat16" and is_slow:
         net = plain.fast_in_bfloat16(net)
     model = xla.XLAModel.from_functional(net)
     is_on = {"auto": "auto", "on": True, "off": False}[recipe.xla]
