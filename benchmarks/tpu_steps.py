@@ -11,7 +11,7 @@ import itertools
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import recipe as recipes
-from medmnist_tfds.train import tpu_check
+from medmnist_tfds.train.tpu import check as tpu_check
 
 _NETWORKS = tuple(itertools.product((28, 224), ("resnet18", "resnet50")))
 _PER_CHIP = 128  # images

@@ -1,4 +1,4 @@
-"""`medmnist-tfds tpu-check`: parses, calls `train.tpu_check.check`, prints the answer.
+"""`medmnist-tfds tpu-check`: parses, calls `train.tpu.check`, prints the answer.
 
 Never imports JAX or TensorFlow; another process does.
 """
@@ -12,7 +12,7 @@ from rich import table as rich_table
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors, terminal
 from medmnist_tfds.train import recipe as recipes
-from medmnist_tfds.train import tpu_check as checks
+from medmnist_tfds.train.tpu import check as checks
 
 _LANES = {"jax": "Keras on JAX", "tensorflow": "Keras on TensorFlow"}
 

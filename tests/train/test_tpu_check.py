@@ -14,7 +14,7 @@ from medmnist_tfds.commands import cli
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import recipe as recipes
-from medmnist_tfds.train import tpu_check
+from medmnist_tfds.train.tpu import check as tpu_check
 
 PATH = catalog.parse("path")
 MEGABYTE = 10**6
@@ -255,7 +255,7 @@ def test_devices_that_do_not_divide_the_batch_and_shapes_unknown_are_refused(ref
 CALLS = """
 import jax
 from jax.interpreters import mlir
-from medmnist_tfds.train import tpu_program
+from medmnist_tfds.train.tpu import program as tpu_program
 
 devices = tpu_program.devices("v5e:2x2", is_one=True)
 here = jax.sharding.SingleDeviceSharding(devices[0])

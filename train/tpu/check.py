@@ -1,7 +1,7 @@
 """Asks the TPU's own compiler about a training step, without a TPU.
 
 The compiler (libtpu) and JAX's private names run in a process of their own, whose
-program is `tpu_compile`. Never trains, never says how fast a step is, and imports
+program is `compile`. Never trains, never says how fast a step is, and imports
 neither JAX nor TensorFlow.
 """
 
@@ -32,7 +32,7 @@ SMALLEST = {
     "v6e": "v6e:2x2",
 }
 _DISTRIBUTION, _EXTRA = "medmnist-tfds", "tpu-test"
-_PROGRAM = "medmnist_tfds.train.tpu_compile"
+_PROGRAM = "medmnist_tfds.train.tpu.compile"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

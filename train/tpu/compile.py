@@ -1,6 +1,6 @@
 """The program that compiles a training step for TPUs: JSON in, JSON out.
 
-`python -m medmnist_tfds.train.tpu_compile`, started by `tpu_check` in a process of its
+`python -m medmnist_tfds.train.tpu.compile`, started by `check` in a process of its
 own, as libtpu may abort. Never runs on a TPU.
 """
 
@@ -15,25 +15,26 @@ import numpy as np
 from medmnist_tfds.data import catalog
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
-from medmnist_tfds.train import networks, tpu_program
+from medmnist_tfds.train import networks
 from medmnist_tfds.train import recipe as recipes
+from medmnist_tfds.train.tpu import program as programs
 
 
 def answer(request: dict) -> dict:
-    """The fields of a `tpu_check.Report`.
+    """The fields of a `check.Report`.
 
     Raises:
       MedMNISTError: devices that are not known or cannot share the batch, a batch that
         does not fit, or a step that cannot be compiled.
     """
     recipe = recipes.Recipe(**request["recipe"])
-    devices = tpu_program.devices(request["topology"], is_one=request["is_one"])
+    devices = programs.devices(request["topology"], is_one=request["is_one"])
     _check_share(recipe.batch_size, len(devices))
     step = Step(catalog.parse(request["dataset"]), recipe, devices)
     batch, started = recipe.batch_size, time.monotonic()
     try:
         program = step.compiled(batch, quick=request["quick"])
-    except tpu_program.DoesNotFit as error:
+    except programs.DoesNotFit as error:
         fits, _ = _largest(step, batch, batch * error.there / error.needed)
         told = _does_not_fit(recipe, devices, error, fits)
         raise errors.MedMNISTError(told) from None
@@ -56,11 +57,11 @@ def _figures(step, program, batch: int) -> dict:
     return {
         "device_kind": step.devices[0].device_kind,
         "devices": len(step.devices),
-        "memory": tpu_program.memory(program),
-        "memory_of_device": tpu_program.memory_of(step.devices[0]),
+        "memory": programs.memory(program),
+        "memory_of_device": programs.memory_of(step.devices[0]),
         "flop_per_image": step.flop_per_image(program, batch),
-        "host_operations": tpu_program.host_operations(text),
-        "all_reduces": tpu_program.all_reduces(text),
+        "host_operations": programs.host_operations(text),
+        "all_reduces": programs.all_reduces(text),
         "batch_bytes": step.batch_bytes(batch),
     }
 
@@ -78,17 +79,17 @@ class Step:
         )
         self._model = networks.compiled(variant, recipe, for_tpu=True)
         compat.build(self._model.optimizer, self._model.trainable_variables)
-        lane = f"medmnist_tfds.train.tpu_step_{compat.BACKEND}"
+        lane = f"medmnist_tfds.train.tpu.step_{compat.BACKEND}"
         self._lower = importlib.import_module(lane).lower
 
     def compiled(self, batch: int, *, quick: bool):
         """The program for the devices.
 
-        Raises what `tpu_program.compile_for` does.
+        Raises what `programs.compile_for` does.
         """
         parts = [((batch, *shape), dtype) for shape, dtype in self._parts()]
         program, count = self._lower(self._model, *parts, self.devices)
-        return tpu_program.compile_for(self.devices[:count], program, quick=quick)
+        return programs.compile_for(self.devices[:count], program, quick=quick)
 
     def flop_per_image(self, program, batch: int) -> float:
         """Operations as the compiler counts them, those that it does twice, too."""
@@ -127,7 +128,7 @@ def _largest(step: Step, batch: int, guess: float) -> tuple[int, float]:
         nonlocal found
         try:
             program = step.compiled(size, quick=True)
-        except tpu_program.DoesNotFit:
+        except programs.DoesNotFit:
             return False
         found = size, step.flop_per_image(program, size)
         return True
@@ -151,7 +152,7 @@ def _half(batch: int, devices: int) -> int:
     return batch // 2 // devices * devices
 
 
-def _does_not_fit(recipe, devices, error: tpu_program.DoesNotFit, fits: int) -> str:
+def _does_not_fit(recipe, devices, error: programs.DoesNotFit, fits: int) -> str:
     advice = f"A batch of {fits:,} fits." if fits else "Take more chips."
     return (
         f"A batch of {recipe.batch_size:,} does not fit: the step of {recipe.model} "

@@ -1,6 +1,6 @@
 """A program for TPUs, compiled where there is none, and what can be read off it.
 
-Uses private names of the JAX that [tpu-test] pins; only `tpu_compile`, a process of its
+Uses private names of the JAX that [tpu-test] pins; only `compile`, a process of its
 own, imports it. Never runs a program, and never quotes the compiler's guesses of time.
 """
 

@@ -1,0 +1,1 @@
+"""A training step, compiled for TPUs by their own compiler, where there is none."""
