@@ -4,7 +4,6 @@ Runs by `make test-notebooks`, which says in COLAB_PYTHON where Python 3.13 is: 
 environments of some gigabytes, and minutes.
 """
 
-import functools
 import os
 import pathlib
 import subprocess
@@ -90,21 +89,16 @@ def test_a_resolver_would_add_and_move_no_more(image, tmp_path):
     command = [*colab_image.uv(), "pip", "compile", "--quiet", "--no-annotate"]
     command += ["--no-header", "--python-version=3.13", f"--constraints={pins}"]
     setup = execute.HERE.parent / "setup.cfg"
-    done = subprocess.run([*command, setup], capture_output=True, text=True, check=True)
+    output = subprocess.check_output([*command, setup], text=True)
     before = by_name(colab_image.pins(image).values())
-    check_moves(image, before, before | by_name(done.stdout.splitlines()))
-
-
-@functools.cache
-def executed(name: str, wheel: pathlib.Path) -> dict:
-    image = execute.image(name)
-    colab_image.restore(execute.FOLDERS[image], image, python=PYTHON)
-    return execute.execute(name, wheel)
+    check_moves(image, before, before | by_name(output.splitlines()))
 
 
 @pytest.mark.parametrize("name", execute.names())
-def test_a_notebook_runs_and_ends_with_a_picture(name, wheel):
-    notebook = executed(name, wheel)
+def test_a_notebook_runs_and_gives_what_is_committed_of_it(name, wheel):
+    image = execute.image(name)
+    colab_image.restore(execute.FOLDERS[image], image, python=PYTHON)
+    notebook = execute.execute(name, wheel)
     committed = execute.read(execute.HERE / f"{name}.ipynb")
     assert execute.recorded(notebook) == execute.digest(committed)
     kinds = [_kinds(each) for each in (notebook, committed)]
