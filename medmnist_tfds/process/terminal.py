@@ -9,7 +9,10 @@ import sysconfig
 
 from rich import console as rich_console
 
-CONSOLE = rich_console.Console()
+# A notebook gives `!medmnist-tfds ...` a pseudo-terminal, but moves no cursor: bars and
+# live tables would stand there by the dozen. Jupyter, Colab and Kaggle set this.
+_IS_NOTEBOOK = "JPY_PARENT_PID" in os.environ
+CONSOLE = rich_console.Console(force_terminal=False if _IS_NOTEBOOK else None)
 _PROGRAM = "medmnist-tfds"
 
 

@@ -163,11 +163,11 @@ def test_the_next_command_that_is_printed_works(tmp_path, is_on_path):
     subprocess.run(listing, shell=True, check=True, capture_output=True, **options)
 
 
-def on_a_terminal(arguments: list[str], folder: pathlib.Path) -> list[str]:
-    """What a terminal shows of a command, in lines, without what moves its cursor."""
+def told_a_terminal(arguments: list[str], folder: pathlib.Path, **variables) -> str:
+    """All that a terminal is sent by a command."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "medmnist_tfds", "decathlon", *arguments]
-    variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    variables |= {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
     variables.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a user has not set it
     process = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=variables
@@ -179,7 +179,13 @@ def on_a_terminal(arguments: list[str], folder: pathlib.Path) -> list[str]:
             shown += part
     os.close(ours)
     assert process.wait() == 0, shown.decode()
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    return shown.decode()
+
+
+def on_a_terminal(arguments: list[str], folder: pathlib.Path) -> list[str]:
+    """What a terminal shows of a command, in lines, without what moves its cursor."""
+    text = told_a_terminal(arguments, folder)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
     return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
@@ -199,6 +205,14 @@ def test_a_terminal_shows_cells_and_nothing_of_libraries(tmp_path):
     strange = [x for x in lines if not any(re.fullmatch(k, x) for k in known)]
     assert not strange
     assert lines[-3] == "2 done"
+
+
+def test_a_notebook_is_sent_lines_and_nothing_that_moves_a_cursor(tmp_path):
+    arguments = "run --phantom --methods constant --datasets breast".split()
+    told = told_a_terminal(arguments, tmp_path, JPY_PARENT_PID="1", FORCE_COLOR="1")
+    assert "\x1b" not in told
+    (done,) = re.findall("^done .*", told, flags=re.MULTILINE)
+    assert "breast-constant-seed0" in done
 
 
 def test_without_the_script_the_interpreter_is_named(tmp_path, monkeypatch):
