@@ -18,6 +18,7 @@ import requests
 from medmnist_tfds.data import catalog, progress
 from medmnist_tfds.process import checks, errors
 
+_SHOWN = 8  # names of what lies where a file was expected
 _BLOCK_BYTES = 16 * 2**20  # 224-pixel splits exceed a laptop's memory: read in pieces
 
 
@@ -52,7 +53,7 @@ def find(
     path = look(variant, folder=folder)
     if path is not None:
         return path
-    looked = ", ".join(map(str, _places(folder)))
+    looked = ", ".join(map(str, _places(folder))) + _there_instead()
     if not download:
         raise errors.MedMNISTError(
             f"There is no {variant.file.name} in {looked}. {_bring(variant.file)}"
@@ -78,6 +79,20 @@ def _places(folder: str | os.PathLike | None) -> dict[pathlib.Path, bool]:
     asked_for = [root()] if folder is None else [_path(folder), root()]
     places = [*asked_for, _path("~/.medmnist")]
     return {place: place in asked_for for place in places}
+
+
+def _there_instead() -> str:
+    """What lies where MEDMNIST_ROOT says, or in the nearest folder that there is."""
+    if not os.environ.get("MEDMNIST_ROOT"):
+        return ""  # a home's content is nobody's business
+    place = root().absolute()
+    while not os.path.isdir(place):
+        place = place.parent
+    try:
+        names = sorted(os.listdir(place))[:_SHOWN]
+    except OSError:
+        return ""
+    return f" ({place} holds {', '.join(names) or 'nothing'})"
 
 
 def _path(name: str | os.PathLike) -> pathlib.Path:
@@ -139,9 +154,9 @@ def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:
         reason = f"what came is not the file with MD5 {file.md5} (perhaps a login page)"
     except OSError as error:
         raise errors.MedMNISTError(
-            f"{file.name} cannot be written to {root()}. "
-            f"{errors.said_by_system(error)} Or set MEDMNIST_ROOT to a folder with "
-            "room that you may write."
+            f"{file.name} is not in {looked}, and as a download it cannot be written "
+            f"to {root()}. {errors.said_by_system(error)} Or set MEDMNIST_ROOT to the "
+            "folder where it lies, or to one with room that you may write."
         ) from error
     else:
         return pathlib.Path(path)

@@ -44,11 +44,22 @@ def test_find_downloads_to_medmnist_root_or_else_to_the_home(
 
 
 def test_find_without_download_names_all_folders_and_sends_no_request(places, server):
+    (places["root"] / "medmnist-files").mkdir(parents=True)
     words = [*map(str, places.values()), server.url, "set MEDMNIST_ROOT"]
+    words += [f"{places['root']} holds medmnist-files"]
     with official_form.refused("There is no", *words):
         archive.find(server.variant, folder=places["own"], download=False)
     assert not server.requests
     assert not official_form.files_in(places)
+
+
+def test_a_root_that_is_not_there_is_said_with_what_is_near(
+    places, server, monkeypatch
+):
+    (places["root"] / "other-data").mkdir(parents=True)
+    monkeypatch.setenv("MEDMNIST_ROOT", str(places["root"] / "medmnist/files"))
+    with official_form.refused(f"{places['root']} holds other-data"):
+        archive.find(server.variant, download=False)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +193,8 @@ def test_find_says_that_the_root_cannot_be_written(open_folder, server, monkeypa
     monkeypatch.setenv("MEDMNIST_ROOT", str(open_folder))
     monkeypatch.setenv("HOME", str(open_folder))
     open_folder.chmod(0o555)
-    words = ["cannot be written to", "Permission denied", "that you may write"]
+    words = ["is not in", "cannot be written to", "Permission denied"]
+    words += ["folder where it lies", "that you may write"]
     with ordinary_user(), official_form.refused(*words):
         archive.find(server.variant, retries=0)
     assert not list(open_folder.iterdir())
