@@ -127,7 +127,7 @@ def normalized(notebook: dict, before: dict) -> dict:
     notebook["metadata"] = before["metadata"] | ours
     for cell, written in zip(notebook["cells"], before["cells"], strict=True):
         cell["metadata"] = written["metadata"]
-        if source(cell).startswith("%pip"):
+        if "\n%pip" in f"\n{source(cell)}":
             cell["outputs"] = []
         elif "outputs" in cell:
             cell["outputs"] = _joined(cell["outputs"])
@@ -138,6 +138,8 @@ def _joined(outputs: list[dict]) -> list[dict]:
     """Lines of one stream as one output: how they were cut is chance."""
     joined = []
     for output in outputs:
+        if "text" in output:  # of a command, by a terminal
+            output["text"] = [line.replace("\r\n", "\n") for line in output["text"]]
         last = joined[-1] if joined else {}
         if output.get("name") and output["name"] == last.get("name"):
             last["text"] = [*last["text"], *output["text"]]
