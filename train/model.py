@@ -50,7 +50,7 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         self._build(x)
         scale = compat.loss_scale(self.optimizer) * _share_of_batch(x)
-        loss, y_pred, gradients, others = self._gradients(
+        loss, y_pred, gradients, others, added = self._gradients(
             compat.values(self.trainable_variables),
             compat.values(self.non_trainable_variables),
             (x, y, sample_weight),
@@ -62,6 +62,9 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
         # Keras has divided the loss by the replicas, since gradients are summed.
         examples = tf.shape(tf.nest.flatten(x)[0])[0]
         compat.track_loss(self, loss * replicas, examples=examples)
+        # Those that were there when the step was traced: `fit` makes them before.
+        for variable, value in zip(compat.loss_sums(self), added, strict=False):
+            variable.assign_add(value)
         logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         if strategies.is_multi_worker(self.distribute_strategy):
             # Keras reduces logs over workers along axis 0, which a scalar lacks.
@@ -76,18 +79,21 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
         compat.build(self.optimizer, self.trainable_variables)
 
     def _pure_gradients(self, trainable, others, batch, scale):
-        """Loss, outputs, gradients and new values of the other variables."""
+        """Loss, outputs, gradients, new values of the others, and losses to add."""
         x, y, sample_weight = batch
-        variables = self.trainable_variables + self.non_trainable_variables
+        sums = compat.loss_sums(self)
+        variables = self.trainable_variables + self.non_trainable_variables + sums
+        zeros = [tf.zeros(each.shape, each.dtype) for each in sums]
         with tf.GradientTape() as tape:
             tape.watch(trainable)
-            with compat.stateless(variables, trainable + others) as scope:
+            with compat.stateless(variables, trainable + others + zeros) as scope:
                 y_pred = self(x, training=True)
                 loss = compat.compute_loss(self, x, y, y_pred, sample_weight)
             scaled = loss * tf.cast(scale, loss.dtype)
         gradients = tape.gradient(scaled, trainable or self.trainable_variables)
         others = compat.new_values(scope, self.non_trainable_variables)
-        return loss, y_pred, gradients, others
+        added = compat.new_values(scope, sums)
+        return loss, y_pred, gradients, others, added
 
     def _assign_mean_over_replicas(self, values: list[tf.Tensor]) -> None:
         floats = [i for i, value in enumerate(values) if value.dtype.is_floating]

@@ -89,6 +89,11 @@ def track_loss(model: keras.Model, loss: tf.Tensor, *, examples) -> None:
     """Adds to the loss in the logs; `compute_loss` has done it."""
 
 
+def loss_sums(model: keras.Model) -> list:
+    """None that are lost: `compute_loss` adds to the variables themselves."""
+    return []
+
+
 def build(optimizer, variables) -> None:
     """Makes an optimizer's variables; those of Addons make them by themselves."""
     if getattr(optimizer, "built", False) or not hasattr(optimizer, "build"):

@@ -67,6 +67,12 @@ def track_loss(model: keras.Model, loss: tf.Tensor, *, examples) -> None:
     tracker.update_state(loss, sample_weight=examples)
 
 
+def loss_sums(model: keras.Model) -> list:
+    """Variables, all of them sums, in which `compute_loss` keeps each output's loss."""
+    means = [each for each in model.metrics if type(each) is keras.metrics.Mean]
+    return [variable for mean in means for variable in mean.variables]
+
+
 def loss_scale(optimizer) -> tf.Tensor:
     """By which a loss is multiplied: 1 but under mixed_float16."""
     return optimizer.scale_loss(tf.ones(()))

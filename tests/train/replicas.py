@@ -23,6 +23,7 @@ OPTIONS = {
     "policy": "float32",
     "weights": False,
     "multilabel": False,
+    "two_outputs": False,
     "sample_weight": False,
     "optimizer": {
         "class_name": "SGD",
@@ -47,7 +48,10 @@ def network() -> keras.Model:
         x = FusedBatchNormalization(momentum=0.9)(x)
     x = keras.layers.ReLU()(x)
     x = keras.layers.Flatten()(x)
-    return keras.Model(inputs, keras.layers.Dense(4, dtype="float32")(x))
+    outputs = keras.layers.Dense(4, dtype="float32")(x)
+    if OPTIONS["two_outputs"]:
+        outputs = [outputs, keras.layers.Dense(4, name="second")(x)]
+    return keras.Model(inputs, outputs)
 
 
 class Subclassed(XLAModel):
@@ -72,6 +76,8 @@ def batches() -> tf.data.Dataset:
     if OPTIONS["sample_weight"]:
         data += (rng.random(size).astype("float32"),)
     data = tf.data.Dataset.from_tensor_slices(data)
+    if OPTIONS["two_outputs"]:
+        data = data.map(lambda images, label: (images, (label, 3 - label)))
     return data.batch(OPTIONS["batch"], drop_remainder=True)
 
 
@@ -90,10 +96,11 @@ def main() -> None:
             else losses.SparseCategoricalCrossentropy
         )
         metric = "binary_accuracy" if OPTIONS["multilabel"] else "accuracy"
+        outputs = 1 + OPTIONS["two_outputs"]
         model.compile(
             keras.optimizers.deserialize(OPTIONS["optimizer"]),
-            kind(from_logits=True),
-            metrics=[metric],
+            [kind(from_logits=True)] * outputs,
+            metrics=[[metric]] * outputs,
             jit_compile=OPTIONS["xla"],
         )
     first = model.fit(batches(), epochs=1, shuffle=False, verbose=0)

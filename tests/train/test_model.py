@@ -179,6 +179,36 @@ def test_a_step_is_the_step_of_keras(data):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def two_outputs(kind: type, **options) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    images = keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(images)
+    outputs = [keras.layers.Dense(2, name=name)(x) for name in ("one", "other")]
+    model = kind(images, outputs)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    weights = {"loss_weights": [1.0, 0.3]}
+    model.compile(keras.optimizers.SGD(0.05), [loss, loss], **weights, **options)
+    return model
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_the_loss_of_each_output_is_that_of_keras(data, xla):
+    data = data.map(lambda images, labels: (images, (labels, 1 - labels)))
+    models = two_outputs(XLAModel, jit_compile=xla), two_outputs(keras.Model)
+    one, other = (m.fit(data, epochs=2, verbose=0).history for m in models)
+    assert set(one) == set(other) == {"loss", "one_loss", "other_loss"}
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], atol=1e-5)
+
+
+@on_tensorflow
+def test_the_loss_of_each_output_is_the_same_on_two_replicas():
+    one, two = (train(replicas=n, two_outputs=True, xla=True) for n in (1, 2))
+    losses = [one["history"][name] for name in one["history"] if "loss" in name]
+    assert len(losses) == 3 and min(min(values) for values in losses) > 0
+    assert_same(one, two, 1e-5)
+
+
 def test_saved_loaded_and_continued_is_as_not_stopped(data, tmp_path):
     # Without dropout: Keras does not save the state of its random numbers.
     whole, part = (compiled(jit_compile=True, dropout=0) for _ in range(2))
