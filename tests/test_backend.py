@@ -1,5 +1,6 @@
 """Which backend Keras gets, and what a user is told of one that does not fit."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 from lanes import needs_tensorflow
 
-from medmnist_tfds.process import backend
+from medmnist_tfds.process import backend, errors
 from medmnist_tfds.train import choose_strategy
 
 pytestmark = pytest.mark.skipif(backend.is_keras_2(), reason="Keras 2 has no backends")
@@ -31,7 +32,10 @@ def tpu(tmp_path, monkeypatch) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
     (tmp_path / "accel0").touch()
+    (tmp_path / "vendor").write_text("0x1ae0\n")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(backend, "_VENDORS", str(tmp_path / "vendor"))
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     monkeypatch.setattr(backend, "_CHIPS", (str(tmp_path / "accel[0-9]*"),))
     monkeypatch.setenv("KERAS_BACKEND", "")
 
@@ -49,8 +53,15 @@ def test_on_a_tpu_what_the_user_has_set_stays(tpu, monkeypatch, capsys):
     assert not capsys.readouterr().out
 
 
-def test_without_a_tpu_nothing_is_chosen(tpu, tmp_path, monkeypatch):
-    (tmp_path / "accel0").unlink()
+@pytest.mark.parametrize("lacking", ["accel0", "vendor", "libtpu"])
+def test_without_a_tpu_nothing_is_chosen(tpu, lacking, tmp_path):
+    (tmp_path / lacking).rename(tmp_path / "other")
+    backend.choose()
+    assert not os.environ["KERAS_BACKEND"]
+
+
+def test_with_a_tpu_that_jax_must_not_use_nothing_is_chosen(tpu, monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     backend.choose()
     assert not os.environ["KERAS_BACKEND"]
 
@@ -81,5 +92,15 @@ def test_another_backend_is_refused_in_one_sentence(tmp_path):
     done = run("-m", "medmnist_tfds", *arguments, KERAS_BACKEND="torch")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: Keras' backend is torch, on which nothing")
-    done = run("-c", "from medmnist_tfds.train import fit", KERAS_BACKEND="torch")
+    fit = ("-c", "from medmnist_tfds.train import fit")
+    done = run(*fit, KERAS_BACKEND="torch")
     assert "MedMNISTError: Keras' backend is torch" in done.stderr
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')
+    done = run(*fit, KERAS_BACKEND="", KERAS_HOME=str(tmp_path))
+    assert "MedMNISTError: Keras' backend is torch" in done.stderr
+
+
+def test_jax_that_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(errors.MedMNISTError, match=r"JAX is not here.*\[jax\]"):
+        backend.check("jax")

@@ -84,14 +84,17 @@ def _places(folder: str | os.PathLike | None) -> dict[pathlib.Path, bool]:
 def _there_instead() -> str:
     """What lies where MEDMNIST_ROOT says, or in the nearest folder that there is."""
     if not os.environ.get("MEDMNIST_ROOT"):
-        return ""  # a home's content is nobody's business
+        return ""
     place = root().absolute()
     while not os.path.isdir(place):
         place = place.parent
+    if place in (home := _path("~").absolute()).parents or place == home:
+        return ""  # what lies in a home is nobody's business
     try:
-        names = sorted(os.listdir(place))[:_SHOWN]
+        names = [name for name in sorted(os.listdir(place)) if name[0] != "."]
     except OSError:
         return ""
+    names = names[:_SHOWN]
     return f" ({place} holds {', '.join(names) or 'nothing'})"
 
 

@@ -45,8 +45,10 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         expected = ("Using custom data configuration", "Found a different version")
         with _without_warning(*expected):
             super().__init__(config=config, **options)
-        if file_format and not self.info.splits:  # TFDS refuses if others are there
-            self.info.set_file_format(file_format, override=True)
+        if file_format:
+            wanted = formats.Format.from_value(file_format)
+            if not self.info.splits:  # TFDS refuses if others are there
+                self.info.set_file_format(wanted, override=True)
 
     @property
     def variant(self) -> catalog.Variant:

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 
 import filelock
+import google_crc32c
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
@@ -21,7 +22,8 @@ Format = file_adapters.FileFormat
 _INFO = "dataset_info.json"
 _PACKAGES = {Format.TFRECORD: "tensorflow", Format.ARRAY_RECORD: "array_record"}
 _AT_ONCE = 64  # records
-_HEAD, _TAIL = 12, 4  # bytes of a TFRecord: its size and that one's CRC; its own CRC
+# Of a TFRecord: its size, the CRC of that, the record, and its CRC.
+_SIZE, _CRC = struct.Struct("<Q"), struct.Struct("<I")
 
 
 def for_tf_data(builder: tfds.core.DatasetBuilder) -> None:
@@ -106,11 +108,19 @@ def _copy(path: pathlib.Path, count: int, old: Format, new: Format, bar) -> None
 
 def _tfrecords(path: pathlib.Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while head := file.read(_HEAD):
-            (size,) = struct.unpack_from("<Q", head)
-            record = file.read(size)
-            if len(record) == size and len(file.read(_TAIL)) == _TAIL:
-                yield record
+        while head := file.read(_SIZE.size):
+            if file.read(_CRC.size) != _masked_crc(head):
+                return
+            record = file.read(*_SIZE.unpack(head))
+            if file.read(_CRC.size) != _masked_crc(record):
+                return
+            yield record
+
+
+def _masked_crc(data: bytes) -> bytes:
+    """As TensorFlow's documentation of TFRecord has it."""
+    crc = google_crc32c.value(data)
+    return _CRC.pack(((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def _array_records(path: pathlib.Path) -> Iterator[bytes]:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import pooch
 import tqdm
 
+from medmnist_tfds.process import terminal
+
 _SECONDS = 1  # what takes less has no bar
 
 
@@ -52,6 +54,8 @@ class Bar(tqdm.tqdm):
 
 def is_watched() -> bool:
     """Whether somebody sees a bar move: on a terminal, or in Colab and Jupyter."""
+    if terminal.IS_NOTEBOOKS_COMMAND:
+        return False
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 

@@ -11,8 +11,8 @@ from rich import console as rich_console
 
 # A notebook gives `!medmnist-tfds ...` a pseudo-terminal, but moves no cursor: bars and
 # live tables would stand there by the dozen. Jupyter, Colab and Kaggle set this.
-_IS_NOTEBOOK = "JPY_PARENT_PID" in os.environ
-CONSOLE = rich_console.Console(force_terminal=False if _IS_NOTEBOOK else None)
+IS_NOTEBOOKS_COMMAND = "JPY_PARENT_PID" in os.environ and "ipykernel" not in sys.modules
+CONSOLE = rich_console.Console(force_terminal=False if IS_NOTEBOOKS_COMMAND else None)
 _PROGRAM = "medmnist-tfds"
 
 

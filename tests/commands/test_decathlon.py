@@ -167,7 +167,8 @@ def told_a_terminal(arguments: list[str], folder: pathlib.Path, **variables) -> 
     """All that a terminal is sent by a command."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "medmnist_tfds", "decathlon", *arguments]
-    variables |= {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80"}
+    usual = {"TERM": "xterm-256color", "COLUMNS": "80"}
+    variables = os.environ | usual | variables
     variables.pop("TF_CPP_MIN_LOG_LEVEL", None)  # a user has not set it
     process = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=variables

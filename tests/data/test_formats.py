@@ -2,11 +2,11 @@
 
 import errno
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
+import processes
 import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
@@ -167,13 +167,31 @@ def test_what_was_prepared_as_rows_trains(tmp_path):
     np.testing.assert_array_equal(split.images, [row["image"] for row in rows])
 
 
-def test_a_format_is_written_once_by_whoever_is_first(tmp_path):
-    one, other = (prepared(tmp_path) for _ in range(2))
-    one.as_data_source("val")
-    (file,) = one.data_path.glob("*val.array_record*")
-    before = os.stat(file).st_mtime_ns
-    same(other.as_data_source("val"), list(one.as_data_source("val")))
-    assert os.stat(file).st_mtime_ns == before
+AT_ONCE = """
+import pathlib, sys, time
+import tensorflow_datasets as tfds
+import medmnist_tfds
+folder, mine, others = map(pathlib.Path, sys.argv[1:])
+builder = tfds.builder("medmnist_phantom/breast", data_dir=folder)
+mine.touch()
+while not others.exists():
+    time.sleep(0.001)
+assert len(list(builder.as_data_source("val"))) == 200
+"""
+
+
+def test_two_processes_that_want_a_format_at_once_write_it_once(tmp_path):
+    builder, program = prepared(tmp_path / "data"), tmp_path / "program.py"
+    program.write_text(AT_ONCE)
+    ready = [tmp_path / "one", tmp_path / "other"]
+    both = [
+        processes.Popen([sys.executable, program, tmp_path / "data", mine, others])
+        for mine, others in (ready, ready[::-1])
+    ]
+    said = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "".join(said).count("written as array_record, too") == 1
+    assert not [path for path in builder.data_path.iterdir() if path.name[0] == "."]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
@@ -189,10 +207,19 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     assert len(streamed(builder.as_dataset("val"))) == 200
 
 
-def test_a_damaged_file_is_not_copied(tmp_path):
+def cut(content: bytes) -> bytes:
+    return content[:-100]
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:-100] + bytes([content[-100] ^ 1]) + content[-99:]
+
+
+@pytest.mark.parametrize("damage", [cut, flipped])
+def test_a_damaged_file_is_not_copied(damage, tmp_path):
     builder = prepared(tmp_path)
     (file,) = builder.data_path.glob("*val.tfrecord*")
-    file.write_bytes(file.read_bytes()[:-100])
+    file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(errors.MedMNISTError, match="has 199 whole records. Expected 2"):
         builder.as_data_source("val")
     assert not list(builder.data_path.glob("*val.array_record*"))

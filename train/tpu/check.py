@@ -127,8 +127,14 @@ def check_installed() -> None:
     """Refuses to start without what the extra [tpu-test] pins.
 
     Raises:
-      MedMNISTError: a package that is missing, or there in another version.
+      MedMNISTError: a package that is missing, or there in another version, or a
+        system for which there is none.
     """
+    if sys.platform != "linux":
+        raise errors.MedMNISTError(
+            f"The TPU's compiler comes for Linux alone, and this is {sys.platform}. "
+            "Expected Linux on x86-64. Run it there, or in a container."
+        )
     wrong = []
     for text in metadata.requires(_DISTRIBUTION) or ():
         wanted = requirements.Requirement(text)

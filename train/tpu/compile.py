@@ -142,8 +142,9 @@ def _largest(step: Step, batch: int, guess: float) -> tuple[int, float]:
         while fits(size * 2):
             size *= 2
         return found
-    while size and not fits(size := _half(size, devices)):
-        pass
+    while size := _half(size, devices):
+        if fits(size):
+            break
     return found
 
 
