@@ -240,7 +240,7 @@ def test_full_effort_needs_about_the_memory_of_least_effort_and_finds_the_larges
 def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(refusal):
     said = refusal("--batch", "16384", "--quick")
     assert "does not fit" in said and "Expected at most 15.75 GiB" in said
-    assert "A batch of 4,096 fits." in said
+    assert "A batch of 8,192 fits." in said
 
 
 @compiles
