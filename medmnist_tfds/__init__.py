@@ -1,6 +1,6 @@
 """MedMNIST for TensorFlow: importing this package registers its TFDS builders.
 
-`from medmnist_tfds import catalog, pipeline, predictions, scoring` imports these
+`from medmnist_tfds import catalog, pipeline, predictions, scoring` imports such
 modules wherever they lie. Never imports TensorFlow, reads files, downloads or prints.
 """
 
@@ -19,6 +19,7 @@ _PUBLIC = {
     "pipeline": "medmnist_tfds.data.pipeline",
     "predictions": "medmnist_tfds.score.predictions",
     "scoring": "medmnist_tfds.score.scoring",
+    "sources": "medmnist_tfds.sources",
 }
 
 
