@@ -13,7 +13,8 @@ from rich import box as rich_box
 from rich import table as rich_table
 
 import medmnist_tfds
-from medmnist_tfds.commands import audit, decathlon, options, train
+from medmnist_tfds.commands import audit as audits
+from medmnist_tfds.commands import decathlon, options, train, without
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, quiet, terminal
 
@@ -176,7 +177,7 @@ def montage(
 
 
 app.command(epilog=train.EPILOG)(train.train)
-app.command()(audit.audit)
+app.command()(audits.audit)
 
 
 @app.command()
@@ -195,6 +196,13 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="train, val or test.", show_default="the same")
     ] = None,
+    audit: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="What `audit` has written, pairs.csv: adds a score without the leak.",
+            show_default="the package's, where one ships",
+        ),
+    ] = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Scores predictions against the official labels.
@@ -212,6 +220,7 @@ def evaluate(
         table.add_row(label, f"{auc:.3f}")
     terminal.CONSOLE.print(table)
     terminal.say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
+    without.say(prediction, audit=audit, manual_dir=manual_dir)
 
 
 def _prepared(variant: catalog.Variant, data_dir, manual_dir):
