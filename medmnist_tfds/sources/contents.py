@@ -29,6 +29,7 @@ class Contents:
       flag: of which names of files are made.
       splits: split -> number of images.
       labels: (examples, columns), as in the official file.
+      index_of: int64 (examples,), each image's row in the official array of its split.
       blocks: gives uint8 images (n, size, size, channels), at every call anew.
       phantom: whether they are synthetic.
     """
@@ -39,6 +40,7 @@ class Contents:
     flag: str
     splits: dict[str, int]
     labels: np.ndarray
+    index_of: np.ndarray
     blocks: Callable[[], Iterable[np.ndarray]]
     phantom: bool = False
 
@@ -46,11 +48,6 @@ class Contents:
     def split_of(self) -> np.ndarray:
         """int64 (examples,): which of `splits` an image is in."""
         return np.repeat(np.arange(len(self.splits)), list(self.splits.values()))
-
-    @property
-    def index_of(self) -> np.ndarray:
-        """int64 (examples,): its row in the official array."""
-        return np.concatenate([np.arange(count) for count in self.splits.values()])
 
 
 def tag(variant: catalog.Variant) -> str:
@@ -65,6 +62,10 @@ def find(variant: catalog.Variant, *, manual_dir: pathlib.Path | None = None):
     source = arrays.find(variant, manual_dir=manual_dir)
     labels = [source.labels(split) for split in catalog.SPLITS]
     read = getattr(source, "image_blocks", lambda split: [source.images(split)])
+    if hasattr(source, "index"):  # a rebuilt file may lack some images
+        index = [source.index(split) for split in catalog.SPLITS]
+    else:
+        index = [np.arange(len(each)) for each in labels]
     return Contents(
         dataset=variant.dataset,
         tag=tag(variant),
@@ -72,6 +73,7 @@ def find(variant: catalog.Variant, *, manual_dir: pathlib.Path | None = None):
         flag=variant.flag,
         splits=dict(zip(catalog.SPLITS, map(len, labels), strict=True)),
         labels=np.concatenate(labels),
+        index_of=np.concatenate(index),
         blocks=lambda: itertools.chain.from_iterable(map(read, catalog.SPLITS)),
         phantom=variant.phantom,
     )
@@ -118,6 +120,7 @@ def read(path: str | os.PathLike, dataset: catalog.Dataset) -> Contents:
         flag=path.stem,
         splits=splits,
         labels=np.concatenate(list(labels.values())),
+        index_of=np.concatenate([np.arange(count) for count in splits.values()]),
         blocks=lambda: images.values(),
     )
 

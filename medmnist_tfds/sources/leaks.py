@@ -59,6 +59,12 @@ class Leaks:
                 f"{contents.tag(variant)}. Run: medmnist-tfds audit "
                 f"{variant.dataset.name}"
             )
+        if examples != variant.release.splits[split] and not variant.phantom:
+            raise errors.MedMNISTError(
+                f"There are {examples:,} images of {split} in {variant.title}. Expected "
+                f"all {variant.release.splits[split]:,} of the release: {self.origin} "
+                "counts by these."
+            )
         earlier = catalog.SPLITS[: catalog.SPLITS.index(split)]
         keep = np.ones(examples, bool)
         for one, other in self.pairs:
