@@ -61,7 +61,7 @@ class Leaks:
             )
         if examples != variant.release.splits[split] and not variant.phantom:
             raise errors.MedMNISTError(
-                f"There are {examples:,} images of {split} in {variant.title}. Expected "
+                f"{variant.title} has {examples:,} images of {split}. Expected "
                 f"all {variant.release.splits[split]:,} of the release: {self.origin} "
                 "counts by these."
             )
