@@ -14,6 +14,7 @@ from medmnist_tfds.sources import contents, manifests, similar
 
 STEPS = (0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0)  # at which pairs are shown
 USUAL = 0.999  # where the distribution does not say better
+_HIGHEST = 0.9999  # above it no two images are merely alike: gaps mean nothing
 _GAP = 2.0  # times smaller must 1 - similarity be beyond a gap
 GROUPS = ("patient", "lesion")  # columns of manifests: what should not be divided
 
@@ -97,7 +98,8 @@ class Audit:
     def table(self) -> list[Counts]:
         """At each step that the search went down to, and at the threshold."""
         steps = sorted({*STEPS, self.threshold})
-        return [self.counts(step) for step in steps if step >= self.found.floor]
+        floor = min(self.found.floor, self.threshold)
+        return [self.counts(step) for step in steps if step >= floor]
 
 
 def audit(
@@ -142,22 +144,21 @@ def audit(
 def choose(nearest: np.ndarray) -> tuple[float, tuple[float, float] | None]:
     """A threshold from the similarities of nearest neighbours, and the gap it is in.
 
-    The widest stretch between 0.99 and 0.9999 without any, on the scale of
-    log(1 - similarity), if 1 - similarity halves in it: the threshold is its middle.
-    Without duplicates the stretch is all of it, and its middle 0.999. Where there is no
-    such gap it is 0.999, too, and only a convention.
+    Between 0.99 and 0.9999 it is looked for where duplicates end: at the lowest stretch
+    without any neighbour in which 1 - similarity falls to a half, in whose middle, on
+    that scale, the threshold lies. Without such a gap it is 0.999, a convention.
     """
-    low, high = similar.FLOOR, 0.9999
-    inside = np.sort(nearest[(nearest > low) & (nearest < high)])
-    ends = np.array([low, *inside, high], np.float64)
-    distance = np.log10(1 - ends)
-    widest = np.argmax(distance[:-1] - distance[1:])
-    if distance[widest] - distance[widest + 1] < np.log10(_GAP):
+    values = np.sort(nearest[nearest < _HIGHEST]).astype(np.float64)
+    ends = np.append(values, _HIGHEST) if (nearest >= _HIGHEST).any() else values
+    distance = 1 - ends
+    is_gap = (distance[:-1] >= _GAP * distance[1:]) & (ends[1:] > similar.FLOOR)
+    if not is_gap.any():
         return USUAL, None
-    middle = 10 ** ((distance[widest] + distance[widest + 1]) / 2)
+    lowest = is_gap.argmax()
+    gap = float(ends[lowest]), float(ends[lowest + 1])
+    middle = np.sqrt(distance[lowest] * distance[lowest + 1])
     digits = 1 - int(np.floor(np.log10(middle)))  # two that are not 9
-    gap = float(ends[widest]), float(ends[widest + 1])
-    return float(round(1 - middle, digits)), gap
+    return max(similar.FLOOR, float(round(1 - middle, digits))), gap
 
 
 def _members(of: contents.Contents, manifest: manifests.Manifest) -> dict:

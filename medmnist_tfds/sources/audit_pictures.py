@@ -106,8 +106,8 @@ def _rows(audit: audits.Audit) -> list[tuple[str, np.ndarray]]:
     if len(exact):
         rows.append(("same pixels", exact[:_BESIDE]))
     pairs = pairs[~pairs["is_exact"]]
-    steps = [c.threshold for c in audit.table if c.threshold < 1]
-    for step, following in zip(steps, [*steps[1:], 1.0], strict=True):
+    steps = [*(c.threshold for c in audit.table if c.threshold < 1), 1.0]
+    for step, following in zip(steps[:-1], steps[1:], strict=True):
         inside = (pairs["similarity"] >= step) & (pairs["similarity"] < following)
         part = pairs[inside][::-1][:_BESIDE]  # they come with the most similar first
         if len(part):

@@ -4,6 +4,7 @@ import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.sources import audit as audits
+from medmnist_tfds.sources import similar
 
 
 def paragraph(audit: audits.Audit) -> str:
@@ -96,10 +97,10 @@ def _pairs(audit: audits.Audit) -> list[str]:
         )
     else:
         parts.append("None has two labels.")
-    if audit.found.floor > audit.threshold:
+    if audit.found.is_cut:
         parts.append(
-            f"There are more: the most similar are counted, from "
-            f"{audit.found.floor:.6f} on. Choose a higher --threshold."
+            f"There are more than {len(audit.found.pairs):,} pairs: only the most "
+            f"similar are kept, from {audit.found.floor:.6f} on."
         )
     return parts
 
@@ -116,6 +117,11 @@ def _threshold(audit: audits.Audit) -> str:
     shown = "pairs.png shows what pairs look like from 0.99 on"
     if audit.is_chosen:
         return f"The threshold was given; {shown}."
+    if (audit.found.nearest < similar.FLOOR).all():
+        return (
+            f"No image has a nearest neighbour of {similar.FLOOR} or more, so that the "
+            "threshold divides nothing."
+        )
     if audit.gap is None:
         return (
             "The similarities of nearest neighbours fall off without a gap from 0.99 "
@@ -123,15 +129,10 @@ def _threshold(audit: audits.Audit) -> str:
             f"alike, and {number(audit.threshold)} is a convention; {shown}."
         )
     low, high = audit.gap
-    if (audit.found.nearest <= low).all():
-        return (
-            f"No image has a nearest neighbour of {number(low)} or more: the threshold "
-            "was not put to a test."
-        )
     between = f"between {low:.4f} and {high:.4f}"
     return (
-        f"No image has its nearest neighbour {between}: the threshold is the middle of "
-        f"this gap; {shown}."
+        f"No image has its nearest neighbour {between}, and the threshold is there; "
+        f"{shown}."
     )
 
 
@@ -146,8 +147,8 @@ def _below(audit: audits.Audit) -> str:
     _, times = np.unique(labels, axis=0, return_counts=True)
     by_chance = 1 - np.square(times / len(labels)).sum()
     return (
-        f"Of the {_many(pairs, 'pair')} below it, from {number(audit.found.floor)} on, "
-        f"{conflicts / pairs:.0%} have two labels; of images drawn at random "
+        f"Of the {_many(pairs, 'pair')} from {number(audit.found.floor)} up to the "
+        f"threshold {conflicts / pairs:.0%} have two labels; of pairs drawn at random "
         f"{by_chance:.0%}."
     )
 

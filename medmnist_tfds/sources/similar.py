@@ -40,7 +40,8 @@ class Found:
       neighbour: int64 (examples,), its number.
       pairs: of PAIR, all of at least `floor`, the most similar first; `first` is below
         `second`; `is_exact` where the pixels are equal, in that symmetry.
-      floor: as asked for, or raised so far that no more than MOST_PAIRS are kept.
+      floor: as asked for; the smallest similarity that was kept, if some were not.
+      is_cut: whether there are more pairs than MOST_PAIRS, the most similar.
       is_bound: whether images are larger than what `nearest` is computed of.
     """
 
@@ -48,6 +49,7 @@ class Found:
     neighbour: np.ndarray
     pairs: np.ndarray
     floor: float
+    is_cut: bool
     is_bound: bool
 
 
@@ -72,7 +74,7 @@ def search(
     if examples > 1:
         _all_blocks(features, state)
     first, second = state.kept()
-    pairs = _exactly(read, first, second, floor=max(floor, state.floor))
+    pairs = _exactly(read, first, second, floor=floor)
     for side, other in (("first", "second"), ("second", "first")):
         # The most similar come first, and stay.
         rows, places = np.unique(pairs[side], return_index=True)
@@ -81,10 +83,11 @@ def search(
         state.exact[rows] = pairs["similarity"][places]
         state.neighbour[rows] = pairs[other][places]
     return Found(
-        nearest=np.where(state.exact > -np.inf, state.exact, state.nearest),
+        nearest=np.where(state.exact > -np.inf, state.exact, state.nearest.clip(-1, 1)),
         neighbour=state.neighbour,
         pairs=pairs,
-        floor=max(floor, state.floor),
+        floor=float(pairs["similarity"].min()) if state.is_cut else floor,
+        is_cut=state.is_cut,
         is_bound=examples > 1 and size > symmetries.HIGHEST,
     )
 
@@ -93,7 +96,7 @@ class _State:
     """What the blocks have found so far; several threads add to it."""
 
     def __init__(self, examples: int, floor: float):
-        self.floor = floor
+        self.floor, self.is_cut = floor, False
         self.nearest = np.full(examples, -1, np.float32)
         self.exact = np.full(examples, -np.inf)
         self.neighbour = np.zeros(examples, np.int64)
@@ -141,10 +144,10 @@ class _State:
     def _raise_floor(self) -> None:
         columns = list(map(np.concatenate, zip(*self._found, strict=True)))
         values = columns[2]
-        floor = np.partition(values, len(values) - MOST_PAIRS)[-MOST_PAIRS]
-        keep = values > floor
+        keep = np.argpartition(values, len(values) - MOST_PAIRS)[-MOST_PAIRS:]
         self._found = [tuple(column[keep] for column in columns)]
-        self._count, self.floor = int(keep.sum()), float(floor) + _ROUNDING
+        self._count, self.floor = len(keep), float(values[keep].min())
+        self.is_cut = True
 
 
 def _all_blocks(features: symmetries.Features, state: _State) -> None:
