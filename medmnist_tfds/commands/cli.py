@@ -48,12 +48,18 @@ def options_of_all(
 
 @app.command("list")
 def list_datasets() -> None:
-    """The ten datasets: task, size, licence, releases, and which files are here."""
+    """The ten datasets: task, size, licence, releases, and which files are here.
+
+    Below them what is one of the ten in other splits, and no part of the Decathlon.
+    """
     table = _table("name", "task (classes)", *catalog.SPLITS, "licence")
-    for name, dataset in catalog.DATASETS.items():
-        splits = catalog.variant(name).release.splits
+    regrouped = catalog.all_regrouped()
+    for dataset in [*catalog.DATASETS.values(), *regrouped]:
+        if dataset in regrouped[:1]:
+            table.add_section()
+        splits = catalog.variant(dataset.name).release.splits
         table.add_row(
-            name,
+            dataset.name,
             f"{dataset.task.name.lower()} ({dataset.num_labels})",
             *(f"{splits[split]:,}" for split in catalog.SPLITS),
             dataset.license,
@@ -111,6 +117,8 @@ def info(name: options.Name) -> None:
     dataset = catalog.parse(name).dataset
     title = f"{dataset.name}: {dataset.paper_name}"
     table = _table("", "", show_header=False, title=title, title_justify="left")
+    if dataset.regroups:
+        table.add_row("made of", f"the images of {dataset.regroups}, in other splits")
     table.add_row("modality", dataset.modality)
     table.add_row("task", dataset.task.value)
     table.add_row("images", "grey" if dataset.channels == 1 else "RGB")
