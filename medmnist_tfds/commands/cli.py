@@ -13,7 +13,7 @@ from rich import box as rich_box
 from rich import table as rich_table
 
 import medmnist_tfds
-from medmnist_tfds.commands import decathlon, options, train
+from medmnist_tfds.commands import decathlon, options, rebuild, train
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, quiet, terminal
 
@@ -184,6 +184,7 @@ def montage(
 
 
 app.command(epilog=train.EPILOG)(train.train)
+app.command()(rebuild.rebuild)
 
 
 @app.command()
