@@ -28,6 +28,8 @@ class Recipe:
 
     Attributes:
       mode: grey ("L") or colour ("RGB").
+      grey: how colours become grey levels. Pillow has "rounded" them since 7.0; before,
+        the fraction was "cut". Only sources with colours show it.
       crop: "centre" cuts to the largest square in the middle; "none" leaves the shape,
         so that an oblong image is squeezed.
       filter: of the resizing, antialiased as Pillow's are.
@@ -35,6 +37,7 @@ class Recipe:
     """
 
     mode: Literal["L", "RGB"] = "L"
+    grey: Literal["rounded", "cut"] = "rounded"
     crop: Literal["centre", "none"] = "centre"
     filter: str = "bilinear"
     jpeg: int | None = None
@@ -42,6 +45,7 @@ class Recipe:
     def __post_init__(self):
         for name, known in (
             ("mode", ("L", "RGB")),
+            ("grey", ("rounded", "cut")),
             ("crop", ("centre", "none")),
             ("filter", tuple(_FILTERS)),
         ):
@@ -57,7 +61,8 @@ class Recipe:
 
     def shrink(self, image: Image.Image, size: int) -> Image.Image:
         """All but the JPEG: what recipes share that differ only there."""
-        image = image.convert(self.mode)
+        is_cut = self.mode == "L" and self.grey == "cut"
+        image = cut_grey(image) if is_cut else image.convert(self.mode)
         if self.crop == "centre":
             image = centred_square(image)
         return image.resize((size, size), _FILTERS[self.filter])
@@ -67,11 +72,21 @@ class Recipe:
         return np.asarray(small if self.jpeg is None else as_jpeg(small, self.jpeg))
 
     def __str__(self) -> str:
-        words = ["grey" if self.mode == "L" else "RGB"]
+        words = [f"grey ({self.grey})" if self.mode == "L" else "RGB"]
         words += ["centred square"] if self.crop == "centre" else ["not cropped"]
         words += [self.filter]
         words += [] if self.jpeg is None else [f"JPEG of quality {self.jpeg}"]
         return ", ".join(words)
+
+
+def cut_grey(image: Image.Image) -> Image.Image:
+    """Grey levels as Pillow before 7.0 made them of colours: fractions cut off."""
+    if image.mode in ("1", "L", "LA", "I", "I;16", "F"):
+        return image.convert("L")
+    red, green, blue = np.moveaxis(np.asarray(image.convert("RGB"), np.uint32), -1, 0)
+    # Weights of ITU-R 601, in units of 1/65536 as Pillow has them.
+    levels = (red * 19595 + green * 38470 + blue * 7471) >> 16
+    return Image.fromarray(levels.astype(np.uint8))
 
 
 def centred_square(image: Image.Image) -> Image.Image:
