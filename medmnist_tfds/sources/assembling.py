@@ -120,19 +120,18 @@ def _member(members, name: str, shape, blocks, *, dtype=np.uint8) -> None:
             file.write(np.ascontiguousarray(block).tobytes())
 
 
-def compare(rows: Rows, labelled: archive.Archive, manual_dir) -> dict:
-    """Beside the official file of this size, if one is at hand."""
-    official = _official(labelled, rows.variant.size, manual_dir)
+def compare(rows: Rows, official: archive.Archive | None) -> dict:
+    """Beside the official file of this size, if there is one: counts, farthest rows."""
     if official is None:
         return {"compared": None, "farthest": ()}
     compared, farthest = {}, []
     for split in rows.counts:
         counts, index = dict.fromkeys(STATES, 0), rows.index(split).tolist()
-        ours = (image for block in rows.blocks(split) for image in block)
-        theirs = (image for block in official.image_blocks(split) for image in block)
         there = set(index)
-        chosen = (image for row, image in enumerate(theirs) if row in there)
-        for row, image, other in zip(index, ours, chosen, strict=True):
+        ours = (image for block in rows.blocks(split) for image in block)
+        theirs = enumerate(i for block in official.image_blocks(split) for i in block)
+        others = (image for row, image in theirs if row in there)
+        for row, image, other in zip(index, ours, others, strict=True):
             largest, _ = levels(image, other)
             counts[STATES[min(largest, 2)]] += 1
             if largest > 1:
@@ -141,9 +140,10 @@ def compare(rows: Rows, labelled: archive.Archive, manual_dir) -> dict:
     return {"compared": compared, "farthest": farthest}
 
 
-def _official(
+def official(
     labelled: archive.Archive, size: int, manual_dir
 ) -> archive.Archive | None:
+    """The official file of that size and the same rows, if it is at hand."""
     variant = labelled.variant
     if size == variant.size:
         return labelled
