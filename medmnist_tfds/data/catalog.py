@@ -157,8 +157,12 @@ class Variant:
         """What `tfds.load` takes: `medmnist/derma_224:3.0.0`."""
         if self.phantom:
             return f"medmnist_phantom/{self.config}"
+        version = self.release.version
+        if self.rebuilt and version == DEFAULT_VERSION:
+            # Of a name with a version TFDS reads what is prepared, unchecked.
+            return f"medmnist_rebuilt/{self.config}"
         builder = "medmnist_rebuilt" if self.rebuilt else "medmnist"
-        return f"{builder}/{self.config}:{self.release.version}"
+        return f"{builder}/{self.config}:{version}"
 
     @property
     def flag(self) -> str:

@@ -11,6 +11,26 @@ from medmnist_tfds.data.medmnist import medmnist_dataset_builder
 from medmnist_tfds.process import errors
 
 
+class _OfAnySize(dict):
+    """Configs by name; those of other sizes are there as soon as they are asked for.
+
+    Without one TFDS would read prepared data past the builder, and past its check.
+    """
+
+    def get(self, name, default=None):
+        try:
+            config = catalog.parse(f"medmnist_rebuilt/{name}").config
+        except errors.MedMNISTError:
+            return default
+        text = f"{config}, rebuilt from its sources."
+        return self.setdefault(
+            config, tfds.core.BuilderConfig(name=config, description=text)
+        )
+
+    def __contains__(self, name) -> bool:
+        return self.get(name) is not None
+
+
 class Builder(medmnist_dataset_builder.Builder):
     """What `medmnist-tfds rebuild` has made: any size, as `breast_96`."""
 
@@ -18,25 +38,11 @@ class Builder(medmnist_dataset_builder.Builder):
         "1.0.0": "In the splits and the order of the Decathlon as published.",
         "3.0.0": "In the splits and the order of release 3.0.0.",
     }
-    BUILDER_CONFIGS = [
-        tfds.core.BuilderConfig(
-            name=name,
-            description=f"{name}, rebuilt from its sources; any size: NAME_96.",
-        )
-        for name in catalog.DATASETS
-    ]
+    builder_configs = _OfAnySize()
+    BUILDER_CONFIGS = list(map(builder_configs.get, catalog.DATASETS))
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Put here, or into MEDMNIST_ROOT, what `medmnist-tfds rebuild` has made."
     )
-
-    def __init__(self, *, config=None, **options):
-        if isinstance(config, str):
-            name, *version = config.split(":", 1)
-            known = catalog.parse(f"{self.name}/{name}").config
-            if known not in self.builder_configs:  # of another size
-                config = tfds.core.BuilderConfig(name=known)
-                options |= {"version": version[0]} if version else {}
-        super().__init__(config=config, **options)
 
     @property
     def variant(self) -> catalog.Variant:
