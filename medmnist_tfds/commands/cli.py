@@ -9,11 +9,17 @@ import warnings
 from typing import Annotated
 
 import typer
-from rich import box as rich_box
 from rich import table as rich_table
 
 import medmnist_tfds
-from medmnist_tfds.commands import decathlon, options, rebuild, train
+from medmnist_tfds.commands import (
+    decathlon,
+    options,
+    rebuild,
+    sources,
+    tables,
+    train,
+)
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, quiet, terminal
 
@@ -52,7 +58,7 @@ def list_datasets() -> None:
 
     Below them what is one of the ten in other splits, and no part of the Decathlon.
     """
-    table = _table("name", "task (classes)", *catalog.SPLITS, "licence")
+    table = tables.table("name", "task (classes)", *catalog.SPLITS, "licence")
     regrouped = catalog.all_regrouped()
     for dataset in [*catalog.DATASETS.values(), *regrouped]:
         if dataset in regrouped[:1]:
@@ -74,22 +80,6 @@ def list_datasets() -> None:
     )
 
 
-def _table(*columns: str, **options) -> rich_table.Table:
-    """One that fits narrow terminals: text is wrapped there, never names or numbers."""
-    table = rich_table.Table(
-        box=rich_box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, **options
-    )
-    for column in columns:
-        is_number = column in catalog.SPLITS
-        table.add_column(
-            column,
-            no_wrap=is_number or not table.columns,
-            justify="right" if is_number else "left",
-            overflow="fold",
-        )
-    return table
-
-
 def _sizes_here(dataset: catalog.Dataset) -> list[str]:
     """Sizes of which a file of any release lies where it is looked for."""
     sizes = {
@@ -103,7 +93,7 @@ def _sizes_here(dataset: catalog.Dataset) -> list[str]:
 
 def _releases() -> rich_table.Table:
     """Which sizes each release has, and how one asks for them."""
-    table = _table("release", "pixels", "e.g.")
+    table = tables.table("release", "pixels", "e.g.")
     name, dataset = next(iter(catalog.DATASETS.items()))
     for version, release in dataset.releases.items():
         largest = catalog.variant(name, version=version, size=max(release.files))
@@ -116,7 +106,7 @@ def info(name: options.Name) -> None:
     """All facts about one dataset: labels, splits, files and checksums."""
     dataset = catalog.parse(name).dataset
     title = f"{dataset.name}: {dataset.paper_name}"
-    table = _table("", "", show_header=False, title=title, title_justify="left")
+    table = tables.table("", "", show_header=False, title=title, title_justify="left")
     if dataset.regroups:
         table.add_row("made of", f"the images of {dataset.regroups}, in other splits")
     table.add_row("modality", dataset.modality)
@@ -184,6 +174,8 @@ def montage(
 
 
 app.command(epilog=train.EPILOG)(train.train)
+app.command()(sources.sources)
+app.command()(sources.link)
 app.command()(rebuild.rebuild)
 
 
@@ -215,7 +207,7 @@ def evaluate(
     variant = prediction.variant
     scores = predictions.evaluate(prediction, folder=manual_dir)
     title = f"{variant.title}, {prediction.split}"
-    table = _table("label", "AUC", title=title, title_justify="left")
+    table = tables.table("label", "AUC", title=title, title_justify="left")
     for label, auc in zip(variant.dataset.labels, scores.auc_per_class, strict=True):
         table.add_row(label, f"{auc:.3f}")
     terminal.CONSOLE.print(table)

@@ -41,8 +41,10 @@ class Item:
 def open(*paths: str | os.PathLike) -> "Reader":  # noqa: A001
     """The files of folders and archives; archives that lie in a folder are read, too.
 
+    A path may also be a file itself, as a table that lies apart from its images.
+
     Raises:
-      MedMNISTError: a path is neither, is not there, or comes twice.
+      MedMNISTError: a path is not there, comes twice, or is another kind of archive.
     """
     return Reader(*paths)
 
@@ -75,8 +77,11 @@ class Reader:
         for path in self.paths:
             if path.is_dir():
                 yield from self._folder(path)
+            elif suffix := _suffix(path):
+                yield from self._archive(path, path.name[: -len(suffix)])
             else:
-                yield from self._archive(path, path.name[: -len(_suffix(path))])
+                yield Item(path.name, path.read_bytes)
+                self.done_bytes += _size(path)
 
     def _folder(self, root: pathlib.Path) -> Iterator[Item]:
         top = root.resolve().name  # `.` has none
@@ -148,10 +153,10 @@ def _check(path: pathlib.Path) -> None:
         raise errors.MedMNISTError(
             f"There is no {path}. Expected a folder or an archive of source images."
         )
-    if not path.is_dir() and not _suffix(path):
+    if path.suffix.lower() in (".rar", ".7z") and not _suffix(path):
         raise errors.MedMNISTError(
-            f"{path} is a file of another kind. Expected a folder, or an archive that "
-            f"ends in {', '.join(_SUFFIXES)}. Unpack it, and give the folder."
+            f"{path} is an archive of a kind that is not read. Expected a folder, or a "
+            f"name that ends in {', '.join(_SUFFIXES)}. Unpack it, and give the folder."
         )
 
 
