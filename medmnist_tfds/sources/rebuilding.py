@@ -16,7 +16,7 @@ from medmnist_tfds.sources import (
     archives,
     assembling,
     decoding,
-    linking,
+    kinds,
     manifests,
     reading,
 )
@@ -165,14 +165,14 @@ class _Work:
     def _candidates(self, tried, size: int):
         return decoding.candidates(
             self._files(),
-            decode=linking.DECODERS[self._archive.kind],
+            decode=kinds.decoder(self._archive, self._reader),
             tried=lambda: tried,
             size=size,
         )
 
     def best_recipe(self, official: archive.Archive) -> recipes_.Recipe:
         """Of all that may have been it: the one nearest to the official images."""
-        tried, pairs = self._archive.candidates, []
+        tried, pairs = kinds.candidates(self._archive), []
         with contextlib.closing(self._candidates(tried, official.variant.size)) as all_:
             for candidate in all_:
                 if isinstance(candidate, decoding.Candidate):
@@ -191,15 +191,16 @@ class _Work:
         return min(tried, key=fit)  # the first of those that are equally good
 
     def fill(self, rows: "assembling.Rows", recipe, size: int, each) -> None:
-        done = 0
+        seen: set[str] = set()
         for candidate in self._candidates((recipe,), size):
             if isinstance(candidate, decoding.Damage):
                 self.problems.append(candidate.text)
-            else:
-                for place in self._places(candidate.source.name):
-                    rows.put(place, candidate.small[recipe])
-            done += 1
-            each(done, self._total)
+                continue
+            name = candidate.source.name
+            for place in self._places(name):
+                rows.put(place, candidate.small[recipe])
+            seen.add(self._scan(name))
+            each(len(seen), self._total)
         self.problems += self._reader.problems
         if rows.missing and not self._skips:
             raise _refusal(rows.missing, self._archive.title, self.problems)
