@@ -10,6 +10,9 @@ from medmnist_tfds.data.medmnist import medmnist_dataset_builder as _medmnist  #
 from medmnist_tfds.data.medmnist_phantom import (
     medmnist_phantom_dataset_builder as _phantom,  # noqa: F401
 )
+from medmnist_tfds.data.medmnist_rebuilt import (
+    medmnist_rebuilt_dataset_builder as _rebuilt,  # noqa: F401
+)
 
 __version__ = "0.1.0"
 

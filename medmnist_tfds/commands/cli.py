@@ -13,7 +13,15 @@ from rich import table as rich_table
 
 import medmnist_tfds
 from medmnist_tfds.commands import audit as audits
-from medmnist_tfds.commands import decathlon, options, sources, tables, train, without
+from medmnist_tfds.commands import (
+    decathlon,
+    options,
+    rebuild,
+    sources,
+    tables,
+    train,
+    without,
+)
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, quiet, terminal
 
@@ -48,12 +56,18 @@ def options_of_all(
 
 @app.command("list")
 def list_datasets() -> None:
-    """The ten datasets: task, size, licence, releases, and which files are here."""
+    """The ten datasets: task, size, licence, releases, and which files are here.
+
+    Below them what is one of the ten in other splits, and no part of the Decathlon.
+    """
     table = tables.table("name", "task (classes)", *catalog.SPLITS, "licence")
-    for name, dataset in catalog.DATASETS.items():
-        splits = catalog.variant(name).release.splits
+    regrouped = catalog.all_regrouped()
+    for dataset in [*catalog.DATASETS.values(), *regrouped]:
+        if dataset in regrouped[:1]:
+            table.add_section()
+        splits = catalog.variant(dataset.name).release.splits
         table.add_row(
-            name,
+            dataset.name,
             f"{dataset.task.name.lower()} ({dataset.num_labels})",
             *(f"{splits[split]:,}" for split in catalog.SPLITS),
             dataset.license,
@@ -95,6 +109,8 @@ def info(name: options.Name) -> None:
     dataset = catalog.parse(name).dataset
     title = f"{dataset.name}: {dataset.paper_name}"
     table = tables.table("", "", show_header=False, title=title, title_justify="left")
+    if dataset.regroups:
+        table.add_row("made of", f"the images of {dataset.regroups}, in other splits")
     table.add_row("modality", dataset.modality)
     table.add_row("task", dataset.task.value)
     table.add_row("images", "grey" if dataset.channels == 1 else "RGB")
@@ -162,6 +178,7 @@ def montage(
 app.command(epilog=train.EPILOG)(train.train)
 app.command()(sources.sources)
 app.command()(sources.link)
+app.command()(rebuild.rebuild)
 app.command()(audits.audit)
 
 

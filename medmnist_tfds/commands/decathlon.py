@@ -283,6 +283,13 @@ def _methods(chosen: str | None, own: list[str] | None) -> tuple[methods.Method,
 def _variants(text: str, release: str, phantom: bool) -> tuple[catalog.Variant, ...]:
     names = catalog.DATASETS if text == "all" else _list("--datasets", text)
     variants = [catalog.variant(n, version=release, phantom=phantom) for n in names]
+    for variant in variants:
+        if variant.dataset.regroups:
+            raise errors.MedMNISTError(
+                f"{variant.dataset.name} is none of the Decathlon's ten: it is "
+                f"{variant.dataset.regroups} in other splits. Expected some of "
+                f"{', '.join(catalog.DATASETS)}. Train on it by `medmnist-tfds train`."
+            )
     return tuple({variant.config: variant for variant in variants}.values())
 
 

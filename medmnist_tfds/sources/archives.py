@@ -84,6 +84,7 @@ class Archive:
     ignore: str | None = None  # names that belong to it and are no source
     rename: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     tables: tuple[Table, ...] = ()
+    more: tuple[str, ...] = ()  # facts that neither a name nor a table tells
 
     def recognise(self, path: str) -> Source | None:
         """The source that lies at a path; None if it is something else."""
@@ -106,7 +107,7 @@ class Archive:
         """What the archive knows of its sources, in the order of the manifest."""
         groups = (p.groupindex for p in _compiled(self.patterns))
         columns = (table.columns for table in self.tables)
-        every = dict.fromkeys(itertools.chain(*groups, *columns))
+        every = dict.fromkeys(itertools.chain(*groups, *columns, self.more))
         return tuple(fact for fact in every if fact != "source")
 
     @property
@@ -163,8 +164,8 @@ def _archive(name: str, facts: Mapping, every: Mapping) -> Archive:
         )
         for table in facts.get("tables", ())
     )
-    for field in ("files", "patterns"):
-        fields[field] = tuple(facts[field])
+    for field in ("files", "patterns", "more"):
+        fields[field] = tuple(facts.get(field, ()))
     fields["pixels"] = tuple(facts["pixels"]) if facts["pixels"] else None
     return Archive(**fields)
 

@@ -16,6 +16,7 @@ from medmnist_tfds.sources import (
     archives,
     decoding,
     inventory,
+    kinds,
     manifests,
     matching,
     reading,
@@ -24,9 +25,6 @@ from medmnist_tfds.sources import (
 
 STATES = ("equal", "within one level", "farther", "not found", "ambiguous")
 _BLOCK = 1024  # sources in a matrix product
-
-# How a file becomes candidates, by the kind of archive.
-DECODERS: dict[str, decoding.Decoder] = {"images": decoding.image}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,7 +97,9 @@ class Linker:
     ):
         self._archive, self._official = archive, official
         self._matcher = matching.Matcher(official.pixels, limit=limit)
-        self._trial = trials.Trials(archive.candidates, self._matcher, limit=limit)
+        self._trial = trials.Trials(
+            kinds.candidates(archive), self._matcher, limit=limit
+        )
         self._block: list[tuple[int, decoding.Candidate]] = []
         self._sources: list[archives.Source] = []
         self._inventory = inventory.Inventory(archive)
@@ -121,7 +121,7 @@ class Linker:
         """
         found = decoding.candidates(
             self._inventory.sources(reader),
-            decode=DECODERS[self._archive.kind],
+            decode=kinds.decoder(self._archive, reader),
             tried=lambda: self._trial.alive,
             size=self._official.size,
         )
