@@ -16,6 +16,8 @@ STEPS = (0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0)  # at which pairs are s
 USUAL = 0.999  # where the distribution does not say better
 _HIGHEST = 0.9999  # above it no two images are merely alike: gaps mean nothing
 _GAP = 2.0  # times smaller must 1 - similarity be beyond a gap
+_TAIL = 51  # values below a gap that tell how steeply they fall off
+_UNLIKELY = 10.0  # times the step that chance leaves
 GROUPS = ("patient", "lesion")  # columns of manifests: what should not be divided
 
 
@@ -145,20 +147,37 @@ def choose(nearest: np.ndarray) -> tuple[float, tuple[float, float] | None]:
     """A threshold from the similarities of nearest neighbours, and the gap it is in.
 
     Between 0.99 and 0.9999 it is looked for where duplicates end: at the lowest stretch
-    without any neighbour in which 1 - similarity falls to a half, in whose middle, on
-    that scale, the threshold lies. Without such a gap it is 0.999, a convention.
+    without any neighbour in which 1 - similarity falls to a half, and which chance does
+    not explain. In its middle, on that scale, the threshold lies. Without such a gap it
+    is 0.999, a convention.
     """
     values = np.sort(nearest[nearest < _HIGHEST]).astype(np.float64)
     ends = np.append(values, _HIGHEST) if (nearest >= _HIGHEST).any() else values
     distance = 1 - ends
-    is_gap = (distance[:-1] >= _GAP * distance[1:]) & (ends[1:] > similar.FLOOR)
-    if not is_gap.any():
-        return USUAL, None
-    lowest = is_gap.argmax()
-    gap = float(ends[lowest]), float(ends[lowest + 1])
-    middle = np.sqrt(distance[lowest] * distance[lowest + 1])
-    digits = 1 - int(np.floor(np.log10(middle)))  # two that are not 9
-    return max(similar.FLOOR, float(round(1 - middle, digits))), gap
+    is_wide = (distance[:-1] >= _GAP * distance[1:]) & (ends[1:] > similar.FLOOR)
+    for lower in np.flatnonzero(is_wide):
+        above = int((nearest > ends[lower]).sum())
+        if _is_chance(-np.log(distance[: lower + 2]), above):
+            continue
+        gap = float(ends[lower]), float(ends[lower + 1])
+        middle = np.sqrt(distance[lower] * distance[lower + 1])
+        digits = 1 - int(np.floor(np.log10(middle)))  # two that are not 9
+        return max(similar.FLOOR, float(round(1 - middle, digits))), gap
+    return USUAL, None
+
+
+def _is_chance(values: np.ndarray, above: int) -> bool:
+    """Whether a tail that runs out would leave the last step of `values` anyway.
+
+    In an exponential tail of scale s the step above which k values lie is s / k on
+    average; s is the mean excess of the 50 values below. Values come in pairs, so that
+    k is half of `above`.
+    """
+    below = values[:-1][-_TAIL:]
+    if len(below) < 5:
+        return True
+    scale = (below[1:] - below[0]).mean()
+    return above / 2 * (values[-1] - values[-2]) < _UNLIKELY * scale
 
 
 def _members(of: contents.Contents, manifest: manifests.Manifest) -> dict:

@@ -84,8 +84,8 @@ def _pairs(audit: audits.Audit) -> list[str]:
     parts = [f"{said}, {found.exact:,} of them the same pixels{_first(audit)}."]
     if found.across:
         parts.append(
-            f"{found.across:,} lie in two splits; {found.leaking:,} join a test image "
-            f"with train or val and touch {found.test_images:,} of the {test:,} test "
+            f"{found.across:,} of them in two splits, {found.leaking:,} in test and in "
+            f"train or val: these touch {found.test_images:,} of the {test:,} test "
             "images."
         )
     else:

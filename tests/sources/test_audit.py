@@ -14,7 +14,7 @@ from PIL import Image
 from medmnist_tfds.commands import cli
 from medmnist_tfds.data import catalog
 from medmnist_tfds.sources import audit as audits
-from medmnist_tfds.sources import leaks, manifests, similar
+from medmnist_tfds.sources import contents, leaks, manifests, similar
 
 pytestmark = pytest.mark.usefixtures("places")
 SHIPPED = pathlib.Path(leaks.__file__).parent / "shipped"
@@ -133,6 +133,28 @@ def test_a_manifest_tells_patients_in_two_splits(command, file, tmp_path):
     assert same["val", 1, "test", 9] == ""
 
 
+def test_a_rebuilt_file_that_lacks_images_is_counted_by_official_rows(
+    command, tmp_path, monkeypatch
+):
+    content = drawn.with_duplicates()
+
+    class Rebuilt:
+        def images(self, split):
+            return content[f"{split}_images"][..., None]
+
+        def labels(self, split):
+            return content[f"{split}_labels"]
+
+        def index(self, split):
+            return np.arange(len(self.labels(split))) + 100
+
+    monkeypatch.setattr(contents.arrays, "find", lambda *_, **__: Rebuilt())
+    code, said = command("audit", "breast", "--phantom", "--out", tmp_path / "out")
+    assert code == 0, said
+    found = {(row["index"], row["other_index"]) for row in rows(tmp_path / "out")}
+    assert found == {(str(p[1] + 100), str(p[3] + 100)) for p in drawn.KNOWN}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -211,6 +233,15 @@ def test_the_threshold_lies_in_the_lowest_gap_where_there_is_one():
     exact = np.concatenate([alike[alike < 0.9], [1.0]])
     threshold, gap = audits.choose(exact)
     assert gap == pytest.approx((0.9, 0.9999), abs=0.01) and 0.99 <= threshold < 0.999
+
+
+def test_the_last_steps_of_a_tail_that_runs_out_are_no_gap():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(100):  # nearest neighbours come in pairs
+        distance = 0.05 * np.exp(-rng.exponential(0.8, 400))
+        found.append(audits.choose(np.repeat(1 - distance, 2))[1])
+    assert sum(gap is not None for gap in found) <= 3
 
 
 def test_the_threshold_is_the_usual_one_where_there_is_no_gap():
