@@ -15,7 +15,7 @@ from medmnist_tfds.commands import cli
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
-from medmnist_tfds.decathlon.report import page, summary, untouched, write
+from medmnist_tfds.decathlon.report import bootstrap, page, summary, untouched, write
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import predictions
 from medmnist_tfds.sources import leaks
@@ -196,12 +196,13 @@ def test_the_report_sets_it_beside_the_official_score(command, finished, tmp_pat
         assert (out / name).read_text() == text
     with (out / "untouched.csv").open(newline="") as file:
         lines = {line["metric"]: line for line in csv.DictReader(file)}
-    found, every = [], []
+    found, every, kept = [], [], []
     for seed in (0, 1):
         (path,) = (finished / f"cells/breast-good-seed{seed}").glob("*_test_*.csv")
         targets, scores = targets_and_scores("test")[0], predictions.read(path).scores
         keep = np.setdiff1d(np.arange(len(targets)), LEFT_OUT["test"])
         found.append(metrics.roc_auc_score(targets[keep, 0], scores[keep, 1]))
+        kept.append(scores[keep])
         every.append(metrics.roc_auc_score(targets[:, 0], scores[:, 1]))
     line = lines["auc"]
     assert float(line["untouched_mean"]) == pytest.approx(np.mean(found), abs=1e-12)
@@ -210,6 +211,10 @@ def test_the_report_sets_it_beside_the_official_score(command, finished, tmp_pat
     assert sd == pytest.approx(np.std(found, ddof=1), abs=1e-12)
     low, high = float(line["untouched_low95"]), float(line["untouched_high95"])
     assert low < np.mean(found) < high
+    draws = bootstrap.resample(
+        targets[keep], kept, task=catalog.Task.BINARY, resamples=bootstrap.RESAMPLES
+    )
+    assert (low, high) == pytest.approx(bootstrap.interval(draws["auc"]), abs=1e-12)
     assert (line["dataset"], line["data"]) == ("breast", "phantom")
     assert (line["test_images"], line["left_out"]) == ("200", "3")
     for name in ("table2.md", "index.html"):

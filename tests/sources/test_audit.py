@@ -230,7 +230,7 @@ def test_the_threshold_lies_in_the_lowest_gap_where_there_is_one():
     assert threshold == pytest.approx(1 - (0.004 * 0.0004) ** 0.5, rel=1e-4)
     two = np.concatenate([alike, [0.9985] * 3, [1.0] * 9])
     assert audits.choose(two)[1] == pytest.approx((0.996, 0.9985))
-    exact = np.concatenate([alike[alike < 0.9], [1.0]])
+    exact = np.concatenate([alike[alike < 0.9], [1.0] * 2])
     threshold, gap = audits.choose(exact)
     assert gap == pytest.approx((0.9, 0.9999), abs=0.01) and 0.99 <= threshold < 0.999
 
