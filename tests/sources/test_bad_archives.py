@@ -255,6 +255,19 @@ def test_an_archive_in_an_archive_is_named(tmp_path, breast, folder, link):
     assert "outer.zip holds the archive a/b.zip" in said and "Unpack the outer" in said
 
 
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(
+    tmp_path, breast, command
+):
+    (tmp_path / "file").touch()
+    for out, words in (
+        (tmp_path, "is a folder. Expected a file's name"),
+        (tmp_path / "file" / "a.csv", "There can be no folder"),
+    ):
+        given = ("--source", breast.sources[0], "--out", out)
+        code, said = command("link", "breast", *given, "--official", "none.npz")
+        assert code == 1 and words in said
+
+
 @pytest.mark.parametrize("form", ["text", "size", "arrays", "pickle"])
 def test_an_official_file_of_another_form_is_refused(
     tmp_path, breast, folder, command, form
