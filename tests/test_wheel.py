@@ -34,7 +34,10 @@ def test_only_the_package_itself_stands_in_site_packages(wheel):
     for builder in ("medmnist", "medmnist_phantom"):
         for file in ("CITATIONS.bib", "TAGS.txt", "README.md"):
             assert f"medmnist_tfds/data/{builder}/{file}" in names
-    for file in ("data/catalog.json", "models/resnet.py", "train/run.py"):
+    for file in (
+        *("data/catalog.json", "models/resnet.py", "train/run.py"),
+        *("sources/archives.json", "sources/shipped/breast.csv"),
+    ):
         assert f"medmnist_tfds/{file}" in names
 
 
