@@ -161,7 +161,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, command, monkeypatch):
     import os
     import signal
 
-    from medmnist_tfds.sources import decoding, linking
+    from medmnist_tfds.sources import decoding, kinds
 
     made = drawn.archive("breast", tmp_path)
     calls = []
@@ -172,7 +172,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, command, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         return decoding.image(*given)
 
-    monkeypatch.setitem(linking.DECODERS, "images", decode)
+    monkeypatch.setattr(kinds, "decoder", lambda archive, reader: decode)
     out = tmp_path / "manifest.csv"
     code, said = command(
         *("link", "breast", "--source", made.sources[0], "--out", out),
