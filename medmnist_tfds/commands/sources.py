@@ -16,7 +16,7 @@ from rich import progress as rich_progress
 
 from medmnist_tfds.commands import options, tables
 from medmnist_tfds.data import archive, catalog, progress
-from medmnist_tfds.process import terminal
+from medmnist_tfds.process import errors, files, terminal
 
 _SHOWN = 10  # problems
 _KEPT_EVERY = 300  # seconds
@@ -132,8 +132,8 @@ def link(
 ) -> None:
     """Finds the source of every official image, and writes a manifest.
 
-    28 pixels suffice: rows are the same at every size. Each recipe is tried; that which
-    won is told, with counts. Ctrl-C writes what was found until then.
+    28 pixels suffice: rows are the same at every size. Tells which recipe won,
+    with counts. Ctrl-C writes what was found until then.
     """
     from medmnist_tfds.sources import (
         archives,
@@ -148,6 +148,7 @@ def link(
     reader = reading.open(*source)
     path = out or pathlib.Path(f"{variant.dataset.name}.csv")
     partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+    _check_writable(path)
     arrays = official_arrays.find(variant, file=official, folder=manual_dir)
     if official is not None:
         terminal.say(f"{official} is taken as it is: it was not verified.")
@@ -170,6 +171,18 @@ def link(
         "anew."
     )
     raise typer.Exit(130)
+
+
+def _check_writable(path: pathlib.Path) -> None:
+    """Now, not after hours of reading."""
+    if path.is_dir():
+        raise errors.MedMNISTError(
+            f"{path} is a folder. Expected a file's name, such as {path / 'NAME.csv'}."
+        )
+    trial = path.with_name(f".{path.name}.trial")
+    with files.replacing(trial) as temporary:
+        temporary.touch()
+    trial.unlink()
 
 
 def _tell_link(facts, found, seconds: float) -> None:

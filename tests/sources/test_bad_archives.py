@@ -133,14 +133,17 @@ def test_names_that_leave_their_archive_are_passed_over(tmp_path, breast, folder
 
 
 def test_damaged_images_are_named_and_passed_over(breast, folder, link):
-    cut, empty, text, *_ = images(folder)
+    cut, empty, text, chunk, *_ = images(folder)
     cut.write_bytes(cut.read_bytes()[:2000])
     empty.write_bytes(b"")
     text.write_bytes(b"<html>Please log in</html>")
+    content = bytearray(chunk.read_bytes())
+    content[40:44] = b"\0\1\2\3"  # for which Pillow has a SyntaxError
+    chunk.write_bytes(content)
     said, manifest = link("breast", [folder], breast.official)
-    for path in (cut, empty, text):
+    for path in (cut, empty, text, chunk):
         assert f"{path.relative_to(folder.parent)} is damaged, or no image" in said
-    assert len(found(manifest)) == drawn.COUNT - 3
+    assert len(found(manifest)) == drawn.COUNT - 4
 
 
 def test_an_image_beyond_pillows_limit_is_passed_over(breast, folder, link):
@@ -206,6 +209,16 @@ def test_a_table_of_another_kind_or_with_rows_missing_is_noted(tmp_path, link):
     assert "HAM10000_metadata cannot be read as a table: it has no column" in said
 
 
+def test_a_table_may_be_separated_by_tabs(tmp_path, link):
+    made = drawn.archive("derma", tmp_path)
+    path = made.sources[0] / "HAM10000_metadata"
+    text = path.read_text().replace(",", "\t")
+    path.rename(path.with_suffix(".tab")).write_text(text)
+    _, manifest = link("derma", made.sources, made.official)
+    for (split, index), facts in made.truth.items():
+        assert manifest[split]["lesion"][index] == facts["lesion"]
+
+
 def test_a_source_that_occurs_twice_is_taken_once_and_named(
     tmp_path, breast, folder, link
 ):
@@ -240,6 +253,19 @@ def test_an_archive_in_an_archive_is_named(tmp_path, breast, folder, link):
     )
     said, _ = link("breast", [outer], breast.official)
     assert "outer.zip holds the archive a/b.zip" in said and "Unpack the outer" in said
+
+
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(
+    tmp_path, breast, command
+):
+    (tmp_path / "file").touch()
+    for out, words in (
+        (tmp_path, "is a folder. Expected a file's name"),
+        (tmp_path / "file" / "a.csv", "There can be no folder"),
+    ):
+        given = ("--source", breast.sources[0], "--out", out)
+        code, said = command("link", "breast", *given, "--official", "none.npz")
+        assert code == 1 and words in said
 
 
 @pytest.mark.parametrize("form", ["text", "size", "arrays", "pickle"])
