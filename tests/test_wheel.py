@@ -31,7 +31,7 @@ def test_only_the_package_itself_stands_in_site_packages(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"medmnist_tfds"}
-    for builder in ("medmnist", "medmnist_phantom"):
+    for builder in ("medmnist", "medmnist_phantom", "medmnist_rebuilt"):
         for file in ("CITATIONS.bib", "TAGS.txt", "README.md"):
             assert f"medmnist_tfds/data/{builder}/{file}" in names
     for file in (
