@@ -1,6 +1,6 @@
 """MedMNIST for TensorFlow: importing this package registers its TFDS builders.
 
-`from medmnist_tfds import catalog, pipeline, predictions, scoring` imports these
+`from medmnist_tfds import catalog, pipeline, predictions, scoring` imports such
 modules wherever they lie. Never imports TensorFlow, reads files, downloads or prints.
 """
 
@@ -9,6 +9,9 @@ import importlib
 from medmnist_tfds.data.medmnist import medmnist_dataset_builder as _medmnist  # noqa: F401
 from medmnist_tfds.data.medmnist_phantom import (
     medmnist_phantom_dataset_builder as _phantom,  # noqa: F401
+)
+from medmnist_tfds.data.medmnist_rebuilt import (
+    medmnist_rebuilt_dataset_builder as _rebuilt,  # noqa: F401
 )
 
 __version__ = "0.1.0"
@@ -19,6 +22,7 @@ _PUBLIC = {
     "pipeline": "medmnist_tfds.data.pipeline",
     "predictions": "medmnist_tfds.score.predictions",
     "scoring": "medmnist_tfds.score.scoring",
+    "sources": "medmnist_tfds.sources",
 }
 
 

@@ -9,7 +9,16 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).parents[1]
 # From the ground up: a room may import those before it.
-ROOMS = ("process", "data", "score", "models", "train", "decathlon", "commands")
+ROOMS = (
+    "process",
+    "data",
+    "sources",
+    "score",
+    "models",
+    "train",
+    "decathlon",
+    "commands",
+)
 TOP = ("models", "train", "decathlon")  # of the repository, installed in the package
 
 

@@ -31,10 +31,13 @@ def test_only_the_package_itself_stands_in_site_packages(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"medmnist_tfds"}
-    for builder in ("medmnist", "medmnist_phantom"):
+    for builder in ("medmnist", "medmnist_phantom", "medmnist_rebuilt"):
         for file in ("CITATIONS.bib", "TAGS.txt", "README.md"):
             assert f"medmnist_tfds/data/{builder}/{file}" in names
-    for file in ("data/catalog.json", "models/resnet.py", "train/run.py"):
+    for file in (
+        *("data/catalog.json", "models/resnet.py", "train/run.py"),
+        *("sources/archives.json", "sources/shipped/breast.csv"),
+    ):
         assert f"medmnist_tfds/{file}" in names
 
 

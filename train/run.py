@@ -202,7 +202,7 @@ def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:
 def _default_folder(variant, recipe, seed) -> pathlib.Path:
     """`runs/phantom-breast_resnet18-28_seed0`."""
     version = variant.release.version
-    data = f"{'phantom-' if variant.phantom else ''}{variant.config}"
+    data = f"{variant.prefix}{variant.config}"
     data += "" if version == catalog.DEFAULT_VERSION else f"-{version}"
     return pathlib.Path("runs", f"{data}_{recipe.model}-{recipe.resolution}_seed{seed}")
 

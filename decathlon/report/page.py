@@ -19,6 +19,7 @@ from medmnist_tfds.decathlon.report import (
     summary,
     tables,
 )
+from medmnist_tfds.decathlon.report import untouched as without
 from medmnist_tfds.process import files
 
 _INTERVALS = "In brackets: 95\u00a0% bootstrap interval over test examples."
@@ -32,6 +33,7 @@ def write(
     ran: list[facts.Facts],
     method: str | None,
     undone: list[str],
+    untouched: list[without.Table] = (),
 ) -> None:
     """Writes the page.
 
@@ -42,6 +44,7 @@ def write(
       ran: how each method was run.
       method: the one looked at closely, if any.
       undone: a line for each cell that has no scores.
+      untouched: scores without the leak, of the datasets that have a list of pairs.
     """
     loader = jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates"))
     environment = jinja2.Environment(
@@ -68,6 +71,8 @@ def write(
         machines=_shared(ran, "machines"),
         packages=_shared(ran, "packages"),
         undone=undone,
+        untouched=untouched,
+        untouched_title=without.TITLE,
         panels=splits.panels(decathlon),
         legend=splits.LEGEND,
         splits=catalog.SPLITS,

@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+from collections.abc import Sequence
 
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.decathlon.report import (
@@ -13,8 +14,10 @@ from medmnist_tfds.decathlon.report import (
     page,
     summary,
     tables,
+    untouched,
 )
 from medmnist_tfds.process import errors, files
+from medmnist_tfds.sources import leaks
 
 
 def write(
@@ -24,11 +27,13 @@ def write(
     method: str | None = None,
     data_dir: pathlib.Path | None = None,
     manual_dir: pathlib.Path | None = None,
+    audits: Sequence[leaks.Leaks] = (),
 ) -> tuple[pathlib.Path, collect.Decathlon, summary.Summary]:
     """Writes Table 2 as Markdown, CSV and LaTeX, two pictures, and one HTML page.
 
     The files are table2.md, table2.csv, table2.tex, figure2.png, confusion.png,
-    per_class.csv and index.html.
+    per_class.csv and index.html; and untouched.csv, the scores without the leak, where
+    there is a list of pairs.
 
     Args:
       root: the folder of a Decathlon.
@@ -36,6 +41,7 @@ def write(
       method: looked at closely; the best by average test AUC if not given.
       data_dir: TFDS's folder of prepared data.
       manual_dir: where official files lie, from which the labels are read.
+      audits: lists of pairs, in place of those that ship with the package.
 
     Raises:
       MedMNISTError: as `collect.collect` says, or no such method.
@@ -53,8 +59,16 @@ def write(
         "How they were run": [each.line for each in ran if each.machines],
         "Settings": facts.lines(ran, "settings"),
     }
+    without = untouched.tables(decathlon, table, lists=audits)
     text = tables.markdown(table, phantom=decathlon.phantom, lists=lists)
-    _text(out / "table2.md", text)
+    _text(
+        out / "table2.md", "\n".join(filter(None, [text, untouched.markdown(without)]))
+    )
+    if without:
+        text = untouched.comma_separated(without, phantom=decathlon.phantom)
+        _text(out / "untouched.csv", text)
+    else:
+        files.remove(out / "untouched.csv")  # of a report before this one
     _text(out / "table2.csv", tables.comma_separated(table, phantom=decathlon.phantom))
     _text(out / "table2.tex", latex.table(table, phantom=decathlon.phantom))
     figures.save(figures.splits_picture(decathlon), out / "figure2.png")
@@ -63,7 +77,13 @@ def write(
         figures.save(picture, out / "confusion.png")
         _per_class(decathlon, method, out / "per_class.csv")
     page.write(
-        out / "index.html", decathlon, table, ran=ran, method=method, undone=undone
+        out / "index.html",
+        decathlon,
+        table,
+        ran=ran,
+        method=method,
+        undone=undone,
+        untouched=without,
     )
     return out, decathlon, table
 

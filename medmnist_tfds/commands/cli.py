@@ -9,11 +9,20 @@ import warnings
 from typing import Annotated
 
 import typer
-from rich import box as rich_box
 from rich import table as rich_table
 
 import medmnist_tfds
-from medmnist_tfds.commands import decathlon, options, tpu_check, train
+from medmnist_tfds.commands import audit as audits
+from medmnist_tfds.commands import (
+    decathlon,
+    options,
+    rebuild,
+    sources,
+    tables,
+    tpu_check,
+    train,
+    without,
+)
 from medmnist_tfds.data import archive, builders, catalog
 from medmnist_tfds.process import errors, quiet, terminal
 
@@ -48,12 +57,18 @@ def options_of_all(
 
 @app.command("list")
 def list_datasets() -> None:
-    """The ten datasets: task, size, licence, releases, and which files are here."""
-    table = _table("name", "task (classes)", *catalog.SPLITS, "licence")
-    for name, dataset in catalog.DATASETS.items():
-        splits = catalog.variant(name).release.splits
+    """The ten datasets: task, size, licence, releases, and which files are here.
+
+    Below them what is one of the ten in other splits, and no part of the Decathlon.
+    """
+    table = tables.table("name", "task (classes)", *catalog.SPLITS, "licence")
+    regrouped = catalog.all_regrouped()
+    for dataset in [*catalog.DATASETS.values(), *regrouped]:
+        if dataset in regrouped[:1]:
+            table.add_section()
+        splits = catalog.variant(dataset.name).release.splits
         table.add_row(
-            name,
+            dataset.name,
             f"{dataset.task.name.lower()} ({dataset.num_labels})",
             *(f"{splits[split]:,}" for split in catalog.SPLITS),
             dataset.license,
@@ -66,22 +81,6 @@ def list_datasets() -> None:
     terminal.say(
         f"Files in {archive.root()} (MEDMNIST_ROOT): {', '.join(files) or 'none'}."
     )
-
-
-def _table(*columns: str, **options) -> rich_table.Table:
-    """One that fits narrow terminals: text is wrapped there, never names or numbers."""
-    table = rich_table.Table(
-        box=rich_box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, **options
-    )
-    for column in columns:
-        is_number = column in catalog.SPLITS
-        table.add_column(
-            column,
-            no_wrap=is_number or not table.columns,
-            justify="right" if is_number else "left",
-            overflow="fold",
-        )
-    return table
 
 
 def _sizes_here(dataset: catalog.Dataset) -> list[str]:
@@ -97,7 +96,7 @@ def _sizes_here(dataset: catalog.Dataset) -> list[str]:
 
 def _releases() -> rich_table.Table:
     """Which sizes each release has, and how one asks for them."""
-    table = _table("release", "pixels", "e.g.")
+    table = tables.table("release", "pixels", "e.g.")
     name, dataset = next(iter(catalog.DATASETS.items()))
     for version, release in dataset.releases.items():
         largest = catalog.variant(name, version=version, size=max(release.files))
@@ -110,7 +109,9 @@ def info(name: options.Name) -> None:
     """All facts about one dataset: labels, splits, files and checksums."""
     dataset = catalog.parse(name).dataset
     title = f"{dataset.name}: {dataset.paper_name}"
-    table = _table("", "", show_header=False, title=title, title_justify="left")
+    table = tables.table("", "", show_header=False, title=title, title_justify="left")
+    if dataset.regroups:
+        table.add_row("made of", f"the images of {dataset.regroups}, in other splits")
     table.add_row("modality", dataset.modality)
     table.add_row("task", dataset.task.value)
     table.add_row("images", "grey" if dataset.channels == 1 else "RGB")
@@ -177,6 +178,10 @@ def montage(
 
 app.command(epilog=train.EPILOG)(train.train)
 app.command("tpu-check")(tpu_check.tpu_check)
+app.command()(sources.sources)
+app.command()(sources.link)
+app.command()(rebuild.rebuild)
+app.command()(audits.audit)
 
 
 @app.command()
@@ -195,6 +200,13 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="train, val or test.", show_default="the same")
     ] = None,
+    audit: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="What `audit` has written, pairs.csv: adds a score without the leak.",
+            show_default="the package's, where one ships",
+        ),
+    ] = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Scores predictions against the official labels.
@@ -207,11 +219,12 @@ def evaluate(
     variant = prediction.variant
     scores = predictions.evaluate(prediction, folder=manual_dir)
     title = f"{variant.title}, {prediction.split}"
-    table = _table("label", "AUC", title=title, title_justify="left")
+    table = tables.table("label", "AUC", title=title, title_justify="left")
     for label, auc in zip(variant.dataset.labels, scores.auc_per_class, strict=True):
         table.add_row(label, f"{auc:.3f}")
     terminal.CONSOLE.print(table)
     terminal.say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
+    without.say(prediction, audit=audit, manual_dir=manual_dir)
 
 
 def _prepared(variant: catalog.Variant, data_dir, manual_dir):

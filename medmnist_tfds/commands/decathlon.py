@@ -166,6 +166,14 @@ def report(
         pathlib.Path | None,
         typer.Option(help="The folder to write to.", show_default="FOLDER/report"),
     ] = None,
+    audit: Annotated[
+        list[pathlib.Path] | None,
+        typer.Option(
+            help="What `audit` has written, pairs.csv: adds scores without the leak. "
+            "May be repeated.",
+            show_default="the package's, where one ships",
+        ),
+    ] = None,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
@@ -173,9 +181,19 @@ def report(
     if not files.read_json(folder / "decathlon.json").get("phantom"):
         quiet.tensorflow_search()  # prepared data are read with it
     from medmnist_tfds.decathlon.report import tables, write
+    from medmnist_tfds.sources import leaks
 
+    audits = [leaks.read(path) for path in audit or ()]
+    for each in audits:
+        if each.dataset is None:
+            terminal.say(f"{each.origin} has no pair: it leaves no image out.")
     where, results, table = write.write(
-        folder, out=out, method=method, data_dir=data_dir, manual_dir=manual_dir
+        folder,
+        out=out,
+        method=method,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+        audits=audits,
     )
     terminal.CONSOLE.print(tables.terminal(table, phantom=results.phantom))
     for entry in results.undone():
@@ -265,6 +283,13 @@ def _methods(chosen: str | None, own: list[str] | None) -> tuple[methods.Method,
 def _variants(text: str, release: str, phantom: bool) -> tuple[catalog.Variant, ...]:
     names = catalog.DATASETS if text == "all" else _list("--datasets", text)
     variants = [catalog.variant(n, version=release, phantom=phantom) for n in names]
+    for variant in variants:
+        if variant.dataset.regroups:
+            raise errors.MedMNISTError(
+                f"{variant.dataset.name} is none of the Decathlon's ten: it is "
+                f"{variant.dataset.regroups} in other splits. Expected some of "
+                f"{', '.join(catalog.DATASETS)}. Train on it by `medmnist-tfds train`."
+            )
     return tuple({variant.config: variant for variant in variants}.values())
 
 

@@ -10,7 +10,8 @@ from medmnist_tfds.data import catalog
 
 def complete(incomplete: str) -> list[str]:
     """What a shell may complete a dataset's name to."""
-    return [name for name in catalog.DATASETS if name.startswith(incomplete)]
+    names = [*catalog.DATASETS, *(each.name for each in catalog.all_regrouped())]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 Name = Annotated[

@@ -1,7 +1,7 @@
-"""The official `.npz` files: find or download one, verify it, read its arrays.
+"""The `.npz` files: find or download one, verify it, read its arrays.
 
-Reads nothing from a file whose MD5 is not the official one, never unpickles, and never
-imports TensorFlow.
+Reads nothing from an official file whose MD5 is not the official one, never unpickles,
+and never imports TensorFlow. What a rebuilt file says of itself stands in `rebuilt.py`.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import numpy as np
 import pooch
 import requests
 
-from medmnist_tfds.data import catalog, progress
+from medmnist_tfds.data import catalog, progress, rebuilt
 from medmnist_tfds.process import checks, errors
 
 _SHOWN = 8  # names of what lies where a file was expected
@@ -54,6 +54,8 @@ def find(
     if path is not None:
         return path
     looked = ", ".join(map(str, _places(folder))) + _there_instead()
+    if variant.rebuilt:
+        raise errors.MedMNISTError(rebuilt.missing(variant, looked))
     if not download:
         raise errors.MedMNISTError(
             f"There is no {variant.file.name} in {looked}. {_bring(variant.file)}"
@@ -119,6 +121,8 @@ def _is_readable(path: pathlib.Path, *, is_asked_for: bool) -> bool:
 
 
 def _verify(path: pathlib.Path, file: catalog.File) -> None:
+    if file.md5 is None:
+        return
     md5 = pooch.file_hash(str(path), alg="md5")
     if md5 == file.md5:
         return
@@ -177,9 +181,10 @@ def _bring(file: catalog.File) -> str:
 
 
 class Archive:
-    """One official file whose MD5 and six arrays have been checked.
+    """One official file whose MD5 and six arrays have been checked, or a rebuilt one.
 
-    `origin` says where it came from, for a user to read.
+    `origin` says where it came from, for a user to read; `about` what a rebuilt file
+    says of itself. Of a dataset that is regrouped, splits are those of the variant.
     """
 
     def __init__(
@@ -194,12 +199,28 @@ class Archive:
         self.path = found or find(variant, folder=folder, download=download)
         where = f"found in {self.path.parent}"
         self.origin = where if found else f"downloaded from {variant.file.url}"
+        self.about = self._read_about() if variant.rebuilt else None
+        self._sizes = (self.about or {}).get("splits", variant.release.file_splits)
         self._check()
 
     def labels(self, split: str) -> np.ndarray:
         """uint8 (examples, 1), or (examples, labels) for the multi-label task."""
         with self._damage_named():
-            return self._array(f"{split}_labels").astype(np.uint8)
+            parts = [
+                self._array(f"{part}_labels")[slice(None) if rows is None else rows]
+                for part, rows in self._parts(split)
+            ]
+            return np.concatenate(parts).astype(np.uint8)
+
+    def index(self, split: str) -> np.ndarray:
+        """int64 (examples,): rows in the official split; those that it has, in order.
+
+        Only a rebuilt file may have fewer than all.
+        """
+        with self._damage_named():
+            if self.about and split in self.about["partial"]:
+                return self._array(f"{split}_index").astype(np.int64)
+            return np.arange(sum(self._count(*part) for part in self._parts(split)))
 
     def images(self, split: str) -> np.ndarray:
         """uint8 (examples, size, size, channels), in the official order."""
@@ -207,6 +228,28 @@ class Archive:
 
     def image_blocks(self, split: str) -> Iterator[np.ndarray]:
         """`images`, in blocks of some megabytes so that memory stays small."""
+        for part, wanted in self._parts(split):
+            start = 0
+            for block in self._file_blocks(part):
+                if wanted is None:
+                    yield block
+                else:
+                    here = (wanted >= start) & (wanted < start + len(block))
+                    if here.any():
+                        yield block[wanted[here] - start]
+                start += len(block)
+
+    def _parts(self, split: str) -> list[tuple[str, np.ndarray | None]]:
+        """Which rows of which splits of the file a split is made of; None for all."""
+        rows = self.variant.release.rows
+        if rows is None:
+            return [(split, None)]
+        return [(part, np.array(found)) for part, found in rows[split].items()]
+
+    def _count(self, part: str, rows: np.ndarray | None) -> int:
+        return self._sizes[part] if rows is None else len(rows)
+
+    def _file_blocks(self, split: str) -> Iterator[np.ndarray]:
         size, channels = self.variant.size, self.variant.dataset.channels
         row_bytes = size * size * channels
         rows = max(1, _BLOCK_BYTES // row_bytes)
@@ -226,6 +269,11 @@ class Archive:
         with self.path.open("rb") as file:
             with np.load(file, allow_pickle=False) as arrays:
                 return arrays[name]
+
+    def _read_about(self) -> dict:
+        with self._damage_named():
+            text = self._array(rebuilt.NAME).item()
+            return rebuilt.check(text, self.variant)
 
     def _check(self) -> None:
         with self._damage_named():
@@ -259,7 +307,7 @@ class Archive:
             raise self._broken(
                 f"{name} holds pickled objects, which could run code", "plain numbers"
             )
-        examples = self.variant.release.splits[name.split("_")[0]]
+        examples = self._sizes[name.split("_")[0]]
         dataset, size = self.variant.dataset, self.variant.size
         if name.endswith("_images"):
             expected = (examples, size, size) + ((3,) if dataset.channels == 3 else ())
@@ -287,9 +335,11 @@ class Archive:
             )
 
     def _broken(self, problem: str, expected: str) -> errors.MedMNISTError:
+        again = f"run again to download {self.variant.file.url}"
+        if self.variant.rebuilt:
+            again = "make it again by `medmnist-tfds rebuild`."
         return errors.MedMNISTError(
-            f"{self.path}: {problem}; expected {expected}. Delete the file and run "
-            f"again to download {self.variant.file.url}"
+            f"{self.path}: {problem}; expected {expected}. Delete the file and {again}"
         )
 
 

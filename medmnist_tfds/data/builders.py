@@ -65,7 +65,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         raise TypeError(f"{type(self).__name__} must say what it has made.")
 
     def find_source(self, dl_manager: tfds.download.DownloadManager):
-        """What has `image_blocks` and `labels` of a split, as `archive.Archive`."""
+        """Has `image_blocks`, `labels`, `index` of a split, as `archive.Archive`."""
         raise TypeError(f"{type(self).__name__} must say where images come from.")
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -97,6 +97,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 license=license_,
                 release="phantom" if variant.phantom else variant.release.version,
                 phantom=variant.phantom,
+                rebuilt=variant.rebuilt,
                 caution=None if variant.phantom else dataset.caution,
             ),
         )
@@ -143,8 +144,8 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _generate_examples(self, source, split: str):
         is_multilabel = self.variant.dataset.task is catalog.Task.MULTILABEL
-        blocks, labels = source.image_blocks(split), source.labels(split)
-        for example in examples(blocks, labels, is_multilabel=is_multilabel):
+        arrays = [source.image_blocks(split), source.labels(split), source.index(split)]
+        for example in examples(*arrays, is_multilabel=is_multilabel):
             yield example
             self._written()
 
@@ -225,17 +226,21 @@ def _warn_once(text: str) -> None:
     warnings.warn(text, UserWarning, stacklevel=3)
 
 
-def examples(image_blocks, labels: np.ndarray, *, is_multilabel: bool):
+def examples(
+    image_blocks, labels: np.ndarray, index: np.ndarray, *, is_multilabel: bool
+):
     """Pairs of key and example, its image as a PNG file, for `_generate_examples`.
 
     Args:
       image_blocks: iterator of uint8 (rows, size, size, channels).
       labels: uint8 (examples, 1), or (examples, labels) if `is_multilabel`.
+      index: int64 (examples,).
     """
     files = itertools.chain.from_iterable(map(png.encode, image_blocks))
     rows = labels if is_multilabel else labels[:, 0].tolist()
-    for index, (image, label) in enumerate(zip(files, rows, strict=True)):
-        yield index, {"image": image, "label": label, "index": index}
+    together = zip(files, rows, index.tolist(), strict=True)
+    for key, (image, label, row) in enumerate(together):
+        yield key, {"image": image, "label": label, "index": row}
 
 
 def prepared(

@@ -1,5 +1,8 @@
 """Facts about the ten datasets, read from `catalog.json`: written down nowhere else.
 
+What is no dataset of its own, but the images of one in other splits, is made of that
+one and of `regrouped.json`.
+
 Never reads data files, downloads, or imports TensorFlow.
 """
 
@@ -11,6 +14,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 
+from medmnist_tfds.data import regrouped
 from medmnist_tfds.process import errors
 
 SPLITS = ("train", "val", "test")
@@ -45,10 +49,10 @@ def _joined(value) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class File:
-    """One official `.npz` file; `bytes` is None where unknown."""
+    """One `.npz` file; what is None is unknown, as the MD5 of one that users make."""
 
     url: str
-    md5: str
+    md5: str | None
     bytes: int | None = None
 
     @property
@@ -58,17 +62,30 @@ class File:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Release:
-    """One official release of a dataset."""
+    """One official release of a dataset.
+
+    Where the splits are not those of the files, `rows` says which rows of which of the
+    file's splits they are made of.
+    """
 
     version: str
     flag: str  # the official short name, used in file names
     splits: Mapping[str, int]  # split -> number of examples
     files: Mapping[int, File]  # image size in pixels -> file
+    rows: regrouped.Rows | None = None
+
+    @property
+    def file_splits(self) -> Mapping[str, int]:
+        """Split -> number of examples in the files."""
+        if self.rows is None:
+            return self.splits
+        parts = self.rows.values()
+        return {s: sum(len(part.get(s, ())) for part in parts) for s in SPLITS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One of the ten datasets of the paper's Table 1."""
+    """One of the ten datasets of the paper's Table 1, or one of them regrouped."""
 
     name: str
     paper_name: str
@@ -80,6 +97,7 @@ class Dataset:
     releases: Mapping[str, Release]
     label_note: str | None = None  # what labels mean that are no words
     caution: str | None = None  # shown to whoever loads the data
+    regroups: str | None = None  # which of the ten this is in other splits
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -104,16 +122,29 @@ class Dataset:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variant:
-    """One dataset in one release and one image size, real or phantom."""
+    """One dataset in one release and one image size: official, phantom or rebuilt.
+
+    A rebuilt one is what `medmnist-tfds rebuild` makes of the sources' own pixels.
+    """
 
     dataset: Dataset
     release: Release
     size: int = 28
     phantom: bool = False
+    rebuilt: bool = False
 
     @property
     def file(self) -> File:
-        return self.release.files[self.size]
+        if not self.rebuilt:
+            return self.release.files[self.size]
+        whole = DATASETS[self.dataset.regroups or self.dataset.name]
+        flag = whole.releases[self.release.version].flag
+        return File(url=f"{flag}_{self.size}_rebuilt.npz", md5=None)
+
+    @property
+    def prefix(self) -> str:
+        """What names of results begin with that are not of official data."""
+        return "phantom-" * self.phantom + "rebuilt-" * self.rebuilt
 
     @property
     def config(self) -> str:
@@ -126,13 +157,18 @@ class Variant:
         """What `tfds.load` takes: `medmnist/derma_224:3.0.0`."""
         if self.phantom:
             return f"medmnist_phantom/{self.config}"
-        return f"medmnist/{self.config}:{self.release.version}"
+        version = self.release.version
+        if self.rebuilt and version == DEFAULT_VERSION:
+            # Of a name with a version TFDS reads what is prepared, unchecked.
+            return f"medmnist_rebuilt/{self.config}"
+        builder = "medmnist_rebuilt" if self.rebuilt else "medmnist"
+        return f"{builder}/{self.config}:{version}"
 
     @property
     def flag(self) -> str:
-        """Start of a prediction file's name; a phantom's says that it is one."""
+        """Start of a prediction file's name; it says if data are not official."""
         suffix = "" if self.size == 28 else f"_{self.size}"
-        return f"{'phantom-' if self.phantom else ''}{self.release.flag}{suffix}"
+        return f"{self.prefix}{self.release.flag}{suffix}"
 
     @property
     def title(self) -> str:
@@ -140,41 +176,63 @@ class Variant:
         if self.phantom:
             return f"PHANTOM of {self.dataset.paper_name} (synthetic)"
         size = "" if self.size == 28 else f", {self.size} pixels"
-        return f"{self.dataset.paper_name} {self.release.version}{size}"
+        rebuilt = " (rebuilt from its sources)" if self.rebuilt else ""
+        return f"{self.dataset.paper_name} {self.release.version}{size}{rebuilt}"
 
 
 def variant(
-    name: str, *, version: str = DEFAULT_VERSION, size: int = 28, phantom: bool = False
+    name: str,
+    *,
+    version: str = DEFAULT_VERSION,
+    size: int = 28,
+    phantom: bool = False,
+    rebuilt: bool = False,
 ) -> Variant:
     """The variant of dataset `name`, or one of its aliases; or MedMNISTError."""
-    dataset = DATASETS.get(name)
+    dataset = DATASETS.get(name) or _by_alias(all_regrouped()).get(str(name).lower())
     if dataset is None:
         raise errors.MedMNISTError(_unknown_dataset(name, DATASETS))
+    if phantom and dataset.regroups:
+        raise errors.MedMNISTError(
+            f"{dataset.name} has no phantom: it is {dataset.regroups} in other splits. "
+            f"Ask for the phantom of {dataset.regroups}."
+        )
     release = dataset.releases.get(version)
     if release is None:
         raise errors.MedMNISTError(_unknown("release", version, dataset.releases))
-    if size not in release.files:
+    if size not in release.files and not rebuilt:
         raise errors.MedMNISTError(
             f"Release {version} of {dataset.name} has no images of size {size}. "
             f"Expected one of {sorted(release.files)}. Sizes above 28 exist in release "
             "3.0.0 only."
         )
-    return Variant(dataset=dataset, release=release, size=size, phantom=phantom)
+    return Variant(
+        dataset=dataset, release=release, size=size, phantom=phantom, rebuilt=rebuilt
+    )
+
+
+def all_regrouped() -> tuple[Dataset, ...]:
+    """What is none of the ten, but one of them in other splits: `derma_corrected`."""
+    return tuple(
+        _regrouped(name, facts, DATASETS[facts.of])
+        for name, facts in regrouped.FACTS.items()
+    )
 
 
 def parse(name: str, *, phantom: bool = False) -> Variant:
     """The variant that a name means, as `tfds.load` would read it.
 
     Args:
-      name: `derma`, `derma_224`, `medmnist/derma:3.0.0`, `medmnist_phantom/derma`;
-        of the dataset also any other name it has: `DermaMNIST`, `dermamnist_224`.
+      name: `derma`, `derma_224`, `medmnist/derma:3.0.0`, `medmnist_phantom/derma`,
+        `medmnist_rebuilt/derma_96`; of the dataset also any other name it has:
+        `DermaMNIST`, `dermamnist_224`.
       phantom: mean the phantom also where the name does not say so.
 
     Raises:
       MedMNISTError: the name is of another form, or there is no such dataset.
     """
     form = (
-        r"(?:(medmnist|medmnist_phantom)/)?([a-z_]+?)"
+        r"(?:(medmnist|medmnist_phantom|medmnist_rebuilt)/)?([a-z_]+?)"
         r"(?:_([1-9][0-9]{0,8}))?(?::([0-9.]+))?"
     )
     flags = re.IGNORECASE | re.ASCII
@@ -185,15 +243,20 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
             "'derma_224:3.0.0' or 'medmnist/derma'; `medmnist-tfds list` shows all."
         )
     builder, dataset, size, version = match.groups()
-    phantom = phantom or (builder or "").lower() == "medmnist_phantom"
+    builder = (builder or "medmnist").lower()
+    phantom, rebuilt = phantom or builder == "medmnist_phantom", "rebuilt" in builder
     if phantom and (size or version):
         raise errors.MedMNISTError(
             f"{name!r} asks for a size or a release, but phantom data have neither. "
             f"Ask for 'medmnist_phantom/{dataset}'."
         )
-    default = "3.0.0" if int(size or 28) > 28 else DEFAULT_VERSION
+    is_larger = int(size or 28) > 28 and not rebuilt
     return variant(
-        dataset, version=version or default, size=int(size or 28), phantom=phantom
+        dataset,
+        version=version or ("3.0.0" if is_larger else DEFAULT_VERSION),
+        size=int(size or 28),
+        phantom=phantom,
+        rebuilt=rebuilt,
     )
 
 
@@ -214,11 +277,19 @@ def from_flag(flag: str, *, version: str | None = None) -> Variant:
       MedMNISTError: no dataset, or not in that release, has this flag.
     """
     phantom = flag.lower().startswith("phantom-")
+    rebuilt = re.fullmatch(r"rebuilt-.+?(?:_([1-9][0-9]{0,8}))?", flag.lower())
+    sizes = [int(rebuilt[1] or 28)] if rebuilt else None  # of any size
     known = [
-        Variant(dataset=dataset, release=release, size=size, phantom=phantom)
-        for dataset in DATASETS.values()
+        Variant(
+            dataset=dataset,
+            release=release,
+            size=size,
+            phantom=phantom,
+            rebuilt=rebuilt is not None,
+        )
+        for dataset in (*DATASETS.values(), *all_regrouped())
         for release in dataset.releases.values()
-        for size in release.files
+        for size in sizes or release.files
     ]
     fitting = [v for v in known if v.flag == flag.lower()]
     fitting = fitting or [v for v in known if flag.lower() in _flags(v)]
@@ -250,7 +321,7 @@ def _unknown_dataset(name: str, datasets: Mapping[str, Dataset]) -> str:
     def told(alias) -> str:
         return str(alias).lower().replace("mnist", "")  # it tells none from another
 
-    named = _by_alias(datasets.values())
+    named = _by_alias([*datasets.values(), *all_regrouped()])
     hint = errors.hint(told(name), {told(alias): d.name for alias, d in named.items()})
     return (
         f"There is no dataset {name!r} among the Decathlon's ten. Expected one of "
@@ -307,6 +378,25 @@ def _dataset(name: str, facts: dict) -> Dataset:
         "releases": types.MappingProxyType(releases),
     }
     return Dataset(**fields)
+
+
+def _regrouped(name: str, facts: regrouped.Facts, dataset: Dataset) -> Dataset:
+    """The dataset in the splits of `facts`; releases that share its order alone."""
+    releases = {}
+    for version, release in dataset.releases.items():
+        splits = {split: facts.count(split) for split in SPLITS}
+        regrouping = dataclasses.replace(
+            release, flag=facts.flag, splits=splits, rows=facts.rows
+        )
+        releases[version] = regrouping
+    return dataclasses.replace(
+        dataset,
+        name=name,
+        paper_name=facts.title,
+        releases=types.MappingProxyType(releases),
+        caution=facts.caution,
+        regroups=dataset.name,
+    )
 
 
 DATASETS: Mapping[str, Dataset] = _read()

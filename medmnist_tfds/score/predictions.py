@@ -164,7 +164,7 @@ def split_targets(
 
 def _any_name(path: pathlib.Path, variant: catalog.Variant, split: str) -> Predictions:
     catalog.check_split(split)
-    # A phantom is scored in its usual size.
+    # A phantom is scored in its usual size, what is rebuilt in that of its file.
     examples = _examples(variant, split) or len(split_targets(variant, split))
     scores = tables.read(path, columns=_columns(variant), examples=examples)
     scores = _whole(scores, variant, split).astype(np.float64)
@@ -187,8 +187,9 @@ def _run(path: pathlib.Path) -> str:
 
 
 def _examples(variant: catalog.Variant, split: str) -> int | None:
-    """In that split; None for phantoms, which may have any size."""
-    return None if variant.phantom else variant.release.splits[split]
+    """In that split; None where it may have any size, as of phantoms."""
+    is_official = not variant.phantom and not variant.rebuilt
+    return variant.release.splits[split] if is_official else None
 
 
 def _unreadable(error: OSError) -> errors.MedMNISTError:

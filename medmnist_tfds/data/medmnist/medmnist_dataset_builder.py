@@ -1,7 +1,7 @@
 """TFDS builder `medmnist`: the ten real datasets, from the official `.npz` files.
 
-Never changes a pixel, a label or the order; never knows a number that is not in the
-catalog.
+Never changes a pixel or a label, nor the order but where a dataset is regrouped; never
+knows a number that is not in the catalog.
 """
 
 import os
@@ -13,23 +13,17 @@ from medmnist_tfds.data import archive, builders, catalog
 
 
 def _configs() -> list[tfds.core.BuilderConfig]:
-    sizes = sorted(
-        {
-            s
-            for d in catalog.DATASETS.values()
-            for r in d.releases.values()
-            for s in r.files
-        }
-    )
+    datasets = [*catalog.DATASETS.values(), *catalog.all_regrouped()]
+    sizes = sorted({s for d in datasets for r in d.releases.values() for s in r.files})
     return [
         tfds.core.BuilderConfig(
-            name=catalog.parse(name if size == 28 else f"{name}_{size}").config,
+            name=dataset.name if size == 28 else f"{dataset.name}_{size}",
             description=f"{dataset.paper_name}, {size}x{size} pixels.",
             # Sizes above 28 came with release 3.0.0: it is their only and default one.
             version=None if size == 28 else tfds.core.Version("3.0.0"),
         )
         for size in sizes
-        for name, dataset in catalog.DATASETS.items()
+        for dataset in datasets
     ]
 
 

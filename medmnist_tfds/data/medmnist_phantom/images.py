@@ -35,6 +35,9 @@ class Phantom:
     def labels(self, split: str) -> np.ndarray:
         return self._draw(split)[1]
 
+    def index(self, split: str) -> np.ndarray:
+        return np.arange(len(self.labels(split)))
+
 
 def generate(
     dataset: catalog.Dataset, *, split: str, examples: int

@@ -1,0 +1,120 @@
+"""The command `medmnist-tfds audit`: which images of a dataset are there twice.
+
+Never imports TensorFlow where an official file or a phantom is audited.
+"""
+
+import csv
+import pathlib
+from typing import Annotated
+
+import typer
+from rich import box as rich_box
+from rich import table as rich_table
+
+from medmnist_tfds.commands import options
+from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.process import errors, files, quiet, terminal
+
+
+def audit(
+    name: options.Name,
+    manifest: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="What `link` has written: finds patients and lesions in two splits.",
+            show_default="the package's, where one ships",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Smallest correlation of the pairs that are listed.",
+            show_default="in a gap of the distribution, else 0.999",
+        ),
+    ] = None,
+    file: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="Audit this .npz file of the official form, as `rebuild` writes it.",
+            show_default="the official file",
+        ),
+    ] = None,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="The folder to write to.", show_default="audit_FLAG"),
+    ] = None,
+    phantom: options.Phantom = False,
+    manual_dir: options.ManualDir = None,
+) -> None:
+    """Finds images that are there twice: in which splits, with which labels."""
+    from medmnist_tfds.sources import audit as audits
+    from medmnist_tfds.sources import audit_words, contents, manifests
+
+    variant = catalog.parse(name, phantom=phantom)
+    if file is not None:
+        of = contents.read(file, variant.dataset)
+    else:
+        if not (variant.phantom or manual_dir or archive.is_here(variant)):
+            quiet.tensorflow_search()  # prepared data are read with it
+        of = contents.find(variant, manual_dir=manual_dir)
+    if manifest is not None:
+        known = manifests.read(manifest)
+    else:
+        known = _shipped(variant) if file is None else None
+    found = audits.audit(of, manifest=known, threshold=threshold)
+    out = out or pathlib.Path(f"audit_{of.flag}")
+    _write(out, found)
+    rows = audit_words.table(found)
+    shown = rich_table.Table(box=rich_box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for header in rows[0]:
+        longest = max(map(len, header.split()))
+        shown.add_column(header, justify="right", min_width=longest)
+    for row in rows[1:]:
+        shown.add_row(*row)
+    terminal.CONSOLE.print(shown)
+    terminal.say(audit_words.paragraph(found))
+    terminal.say(f"Wrote {out}: look at {out / 'pairs.png'}")
+
+
+def _shipped(variant: catalog.Variant):
+    """The package's manifest of these images, if it knows of patients or lesions."""
+    from medmnist_tfds.sources import audit as audits
+    from medmnist_tfds.sources import manifests
+
+    if variant.phantom:
+        return None
+    try:
+        known = manifests.manifest(variant.dataset.name)
+        known.check(variant.release.splits, of=variant.title)
+    except errors.MedMNISTError:
+        return None
+    return known if set(audits.GROUPS) & set(known.columns) else None
+
+
+def _write(out: pathlib.Path, found) -> None:
+    from medmnist_tfds.sources import audit_pictures, audit_words, leaks
+
+    out.mkdir(parents=True, exist_ok=True)
+    leaks.write(out / "pairs.csv", found)
+    files.write_json(out / "audit.json", audit_words.facts(found))
+    with files.replacing(out / "audit.md") as temporary:
+        temporary.write_text(audit_words.markdown(found), encoding="utf-8")
+    audit_pictures.write_similarity(out / "similarity.png", found)
+    audit_pictures.write_pairs(out / "pairs.png", found)
+    if found.members:
+        _write_groups(out / "groups.csv", found)
+    if found.contents.phantom:
+        files.mark_phantom(out)
+
+
+def _write_groups(path: pathlib.Path, found) -> None:
+    """Every image of a patient or lesion that has images in several splits."""
+    of = found.contents
+    splits = list(of.splits)
+    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["column", "value", "split", "index"])
+        for group in found.groups:
+            for image in group.images:
+                split, index = splits[of.split_of[image]], of.index_of[image]
+                writer.writerow([group.column, group.value, split, index])

@@ -1,0 +1,220 @@
+"""Makes a `.npz` of the official form, at any size, from the sources' own pixels.
+
+Splits, order and labels are the official ones. Never enlarges an official image in the
+place of a source that is missing: there is no file then, or one that lacks the image.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.process import checks, errors
+from medmnist_tfds.sources import (
+    archives,
+    assembling,
+    decoding,
+    kinds,
+    manifests,
+    reading,
+)
+from medmnist_tfds.sources import recipes as recipes_
+
+SIZES = range(8, 1025)
+_TRIAL = 64  # images by which recipes are compared
+_NAMED = 5  # of many, in a sentence
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """What was made.
+
+    Attributes:
+      recipe: by which: the one that comes nearest to the official images of this size;
+        where none are at hand, to those of 28 pixels, but with Pillow's grey of today
+        and no JPEG.
+      missing: official images that the file lacks.
+      compared: split -> state -> images, beside the official file of this size; None
+        where none is at hand.
+      farthest: rows that differ by more than one level, and by how much.
+      problems: sentences on files.
+    """
+
+    path: pathlib.Path
+    variant: catalog.Variant
+    recipe: recipes_.Recipe
+    splits: Mapping[str, int]
+    missing: Sequence[assembling.Row]
+    compared: Mapping[str, Mapping[str, int]] | None
+    farthest: Sequence[tuple[assembling.Row, int]]
+    problems: Sequence[str]
+
+
+def rebuild(
+    dataset: str | catalog.Variant,
+    *sources: str | os.PathLike,
+    size: int,
+    manifest: manifests.Manifest | None = None,
+    out: str | os.PathLike | None = None,
+    skip_missing: bool = False,
+    manual_dir: str | os.PathLike | None = None,
+    each: Callable[[int, int], None] = lambda done, total: None,
+) -> Rebuilt:
+    """Writes what `medmnist_rebuilt` loads.
+
+    Args:
+      dataset: which, and by its release in which order: `breast`, `organ_axial:3.0.0`.
+      sources: folders and archives, as `reading.open` takes them.
+      size: in pixels.
+      manifest: which source each image was made of; the shipped one if not given.
+      out: the file; the name that is looked for, in this folder, if not given.
+      skip_missing: leave out images whose source is not there; `SPLIT_index` then says
+        which official rows the others are.
+      manual_dir: where official files lie; labels come from the one of 28 pixels.
+      each: called after every source, with how many of how many there have been.
+
+    Raises:
+      MedMNISTError: no such dataset, size or manifest; sources are missing or damaged,
+        and `skip_missing` is not set; none is there.
+    """
+    asked = catalog.parse(dataset) if isinstance(dataset, str) else dataset
+    variant = _variant(asked, size)
+    name = variant.dataset.name
+    manifest = manifests.manifest(name) if manifest is None else manifest
+    manifest.check(asked.release.splits, of=asked.tfds_name)
+    path = checks.path(out or variant.file.name)
+    known, reader = archives.ARCHIVES[name], reading.open(*sources)
+    work = _Work(known, reader, manifest, skip_missing=skip_missing)
+    labelled = archive.Archive(asked, folder=manual_dir)
+    official = assembling.official(labelled, size, manual_dir)
+    recipe = work.best_recipe(official or labelled)
+    if official is None:  # of BreastMNIST's 64 pixels, neither step of the 28 is seen
+        recipe = dataclasses.replace(recipe, jpeg=None, grey="rounded")
+    with assembling.Rows(variant, path) as rows:
+        work.fill(rows, recipe, size, each)
+        rows.write(path, labelled, recipe)
+        return Rebuilt(
+            path=path,
+            variant=variant,
+            recipe=recipe,
+            splits=rows.counts,
+            missing=rows.missing,
+            problems=work.problems,
+            **assembling.compare(rows, official),
+        )
+
+
+def _variant(official: catalog.Variant, size: int) -> catalog.Variant:
+    dataset = official.dataset
+    if official.phantom or official.rebuilt or official.size != 28 or dataset.regroups:
+        whole = dataset.regroups or dataset.name
+        raise errors.MedMNISTError(
+            f"{official.tfds_name} cannot be rebuilt. Expected one of the ten, as "
+            f"{whole}, and the size apart. What was rebuilt of it is loaded in other "
+            "splits by their name."
+        )
+    if type(size) is not int or size not in SIZES:
+        raise errors.MedMNISTError(
+            f"The size is {size!r}. Expected {SIZES.start} to {SIZES.stop - 1} pixels."
+        )
+    return dataclasses.replace(official, size=size, rebuilt=True)
+
+
+class _Work:
+    """The sources that a manifest names, and what is made of them."""
+
+    def __init__(self, known, reader, manifest, *, skip_missing: bool):
+        self._archive, self._reader, self._skips = known, reader, skip_missing
+        self._rows: dict[str, list[assembling.Row]] = {}
+        self.problems: list[str] = []
+        unknown: list[assembling.Row] = []
+        for row in manifest.rows():
+            place = (row["split"], row["index"])
+            if row["source"]:
+                self._rows.setdefault(self._scan(row["source"]), []).append(
+                    (place, row["source"])
+                )
+            else:
+                unknown.append(place)
+        there = {source.name for source, _ in self._files()}
+        absent = [p for name in self._rows.keys() - there for p, _ in self._rows[name]]
+        if not there:
+            raise errors.MedMNISTError(
+                f"{', '.join(map(str, reader.paths))}: no source that the manifest "
+                f"names is there. Expected files of {known.title}. Give its folder or "
+                "archives, or the manifest that `medmnist-tfds link` made of these."
+            )
+        self._total = len(there)
+        if (unknown or absent) and not skip_missing:
+            raise _refusal([*unknown, *absent], known.title)
+
+    def _scan(self, source: str) -> str:
+        """The file that a source lies in: a volume has many images."""
+        return source.split("#", 1)[0]
+
+    def _files(self) -> Iterator[tuple[archives.Source, reading.Item]]:
+        seen = set()
+        for item in self._reader:
+            source = self._archive.recognise(item.name)
+            if source and source.name in self._rows and source.name not in seen:
+                seen.add(source.name)
+                yield source, item
+
+    def _candidates(self, tried, size: int):
+        return decoding.candidates(
+            self._files(),
+            decode=kinds.decoder(self._archive, self._reader),
+            tried=lambda: tried,
+            size=size,
+        )
+
+    def best_recipe(self, official: archive.Archive) -> recipes_.Recipe:
+        """Of all that may have been it: the one nearest to the official images."""
+        tried, pairs = kinds.candidates(self._archive), []
+        with contextlib.closing(self._candidates(tried, official.variant.size)) as all_:
+            for candidate in all_:
+                if isinstance(candidate, decoding.Candidate):
+                    places = self._places(candidate.source.name)
+                    pairs += [(place, candidate.small) for place in places]
+                if len(pairs) >= _TRIAL:
+                    break
+        if len(tried) == 1 or not pairs:
+            return self._archive.recipe
+        wanted = assembling.chosen(official, [place for place, _ in pairs])
+
+        def fit(recipe) -> tuple[int, float]:
+            far = [assembling.levels(s[recipe], wanted[place]) for place, s in pairs]
+            return -sum(d == 0 for d, _ in far), sum(squares for _, squares in far)
+
+        return min(tried, key=fit)  # the first of those that are equally good
+
+    def fill(self, rows: "assembling.Rows", recipe, size: int, each) -> None:
+        seen: set[str] = set()
+        for candidate in self._candidates((recipe,), size):
+            if isinstance(candidate, decoding.Damage):
+                self.problems.append(candidate.text)
+                continue
+            name = candidate.source.name
+            for place in self._places(name):
+                rows.put(place, candidate.small[recipe])
+            seen.add(self._scan(name))
+            each(len(seen), self._total)
+        self.problems += self._reader.problems
+        if rows.missing and not self._skips:
+            raise _refusal(rows.missing, self._archive.title, self.problems)
+
+    def _places(self, name: str) -> list[assembling.Row]:
+        return [p for p, source in self._rows[self._scan(name)] if source == name]
+
+
+def _refusal(missing, title: str, problems: Sequence[str] = ()) -> errors.MedMNISTError:
+    named = ", ".join(f"{split} {row}" for split, row in sorted(missing)[:_NAMED])
+    more = ", ..." if len(missing) > _NAMED else ""
+    said = " ".join(problems[:_NAMED])
+    return errors.MedMNISTError(
+        f"The sources of {len(missing):,} images are missing ({named}{more}). {said} "
+        f"Expected all of {title}. Give every part of the archive; or leave these "
+        "images out with --skip-missing (skip_missing=True).".replace("  ", " ")
+    )
