@@ -13,6 +13,7 @@ from PIL import Image
 
 from medmnist_tfds.commands import cli
 from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors
 from medmnist_tfds.sources import audit as audits
 from medmnist_tfds.sources import contents, leaks, manifests, similar
 
@@ -97,7 +98,31 @@ def test_without_duplicates_that_is_said_and_the_list_is_empty(command, tmp_path
         and "the threshold divides nothing" in said
     )
     assert rows(tmp_path / "out") == []
-    assert leaks.read(tmp_path / "out").pairs == ()
+    found = leaks.read(tmp_path / "out")
+    assert (found.pairs, found.threshold) == ((), 0.999)
+    assert not found.is_of(catalog.parse("chest"))
+    (tmp_path / "out/audit.json").unlink()
+    with pytest.raises(errors.MedMNISTError, match="has no pair, so that it does not"):
+        leaks.read(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("similar.search", "nothing was written"),
+        ("audit_pictures.write_pairs", "pairs.csv, audit.json, audit.md, similarity."),
+    ],
+)
+def test_an_interrupted_audit_says_what_is_there(
+    command, file, tmp_path, monkeypatch, place, words
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"medmnist_tfds.sources.{place}", interrupted)
+    code, said = command("audit", "breast", "--file", file, "--out", tmp_path / "out")
+    assert code == 130 and "Interrupted: " in said and words in said, said
+    assert (tmp_path / "out/pairs.csv").exists() == ("pairs.csv" in words)
 
 
 def test_a_phantom_is_marked_as_one(command, tmp_path):
@@ -131,6 +156,10 @@ def test_a_manifest_tells_patients_in_two_splits(command, file, tmp_path):
     assert same["train", 6, "test", 6] == "True"
     assert same["train", 1, "test", 2] == "False"
     assert same["val", 1, "test", 9] == ""
+    held = leaks.read(options[-1]).groups["patient"]
+    assert (("val", 5), ("test", 2)) in held and len(held) == 2
+    code, said = command("audit", "breast", "--file", file, "--out", tmp_path / "out")
+    assert code == 0 and not leaks.read(options[-1]).groups
 
 
 def test_a_rebuilt_file_that_lacks_images_is_counted_by_official_rows(
