@@ -48,8 +48,15 @@ def audit(
     from medmnist_tfds.sources import audit_words, contents, manifests
 
     variant = catalog.parse(name, phantom=phantom)
+    if file is not None and (variant.phantom or variant.rebuilt):
+        raise errors.MedMNISTError(
+            f"--file was given, and {variant.title} is read from elsewhere. Expected "
+            f"one of both. Say `medmnist-tfds audit {variant.dataset.name} --file "
+            f"{file}`, or leave --file out."
+        )
     if file is not None:
-        of = contents.read(file, variant.dataset)
+        of = contents.read(file, variant)
+        terminal.say(f"{file} is taken as it is: it was not verified.")
     else:
         if not (variant.phantom or manual_dir or archive.is_here(variant)):
             quiet.tensorflow_search()  # prepared data are read with it
