@@ -103,15 +103,15 @@ def _shipped(variant: catalog.Variant):
 
 def _write(out: pathlib.Path, found, written: list[str]) -> None:
     """Writes the folder, what takes long last; appends each name once it is there."""
-    from medmnist_tfds.sources import audit_pictures, audit_words, leaks
+    from medmnist_tfds.sources import audit_lists, audit_pictures, audit_words
 
     out.mkdir(parents=True, exist_ok=True)
     if found.contents.phantom:
         files.mark_phantom(out)
     files.remove(out / "groups.csv")  # of an audit before this one
     writers = {
-        "pairs.csv": leaks.write,
-        "groups.csv": leaks.write_groups,
+        "pairs.csv": audit_lists.write_pairs,
+        "groups.csv": audit_lists.write_groups,
         "audit.json": lambda path, of: files.write_json(path, audit_words.facts(of)),
         "audit.md": audit_words.write,
         "similarity.png": audit_pictures.write_similarity,

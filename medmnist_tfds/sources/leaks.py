@@ -1,7 +1,7 @@
 """Lists of pairs as an audit writes them, and which images of a split they touch.
 
-Never compares an image: it reads and writes `pairs.csv` and `groups.csv`, and knows the
-lists that ship with the package. Never takes a list for one of a dataset that neither
+Never compares an image: it reads `pairs.csv` and `groups.csv`, and knows the lists that
+ship with the package. Never takes a list for one of a dataset that neither
 it nor the audit beside it names.
 """
 
@@ -16,14 +16,9 @@ import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import checks, errors, files
-from medmnist_tfds.sources import audit as audits
-from medmnist_tfds.sources import contents, symmetries
+from medmnist_tfds.sources import contents
+from medmnist_tfds.sources.audit_lists import COLUMNS, GROUP_COLUMNS
 
-COLUMNS = (
-    *("dataset", "split", "index", "other_split", "other_index"),
-    *("similarity", "symmetry", "exact", "label", "other_label", "label_conflict"),
-)
-GROUP_COLUMNS = ("dataset", "column", "value", "split", "index")
 _SHIPPED = importlib.resources.files("medmnist_tfds.sources") / "shipped"
 _TRUTH = {"True": True, "False": False}
 
@@ -108,52 +103,6 @@ class Leaks:
             if any(where in earlier for where, _ in images):
                 held[mine] = True
         return held
-
-
-def write(path: str | os.PathLike, audit: audits.Audit) -> None:
-    """The pairs of an audit, one a row, the most similar first."""
-    names = list(symmetries.SYMMETRIES)
-    of, pairs = audit.contents, audit.pairs
-    splits, split, index = list(of.splits), of.split_of, of.index_of
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(f"same_{name}" for name in audit.members)])
-        for pair, is_conflict in zip(pairs, audit.conflicts(pairs), strict=True):
-            sides = [int(pair["first"]), int(pair["second"])]
-            places = [x for side in sides for x in (splits[split[side]], index[side])]
-            writer.writerow(
-                [
-                    *(of.tag, *places, f"{pair['similarity']:.8f}"),
-                    *(names[pair["symmetry"]], bool(pair["is_exact"])),
-                    *(label_numbers(of, side) for side in sides),
-                    bool(is_conflict),
-                    *(_same(column, *sides) for column in audit.members.values()),
-                ]
-            )
-
-
-def write_groups(path: str | os.PathLike, audit: audits.Audit) -> None:
-    """Every image of a patient or lesion that has images in several splits."""
-    of = audit.contents
-    splits = list(of.splits)
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(GROUP_COLUMNS)
-        for group in audit.groups:
-            for image in group.images:
-                place = splits[of.split_of[image]], of.index_of[image]
-                writer.writerow([of.tag, group.column, group.value, *place])
-
-
-def label_numbers(of: contents.Contents, image: int) -> str:
-    """The label's number; of the multi-label task those that are there, blank between.
-
-    `-` where none is.
-    """
-    row = of.labels[image]
-    if of.dataset.task is catalog.Task.MULTILABEL:
-        return " ".join(map(str, np.flatnonzero(row))) or "-"
-    return str(row[0])
 
 
 def read(path: str | os.PathLike) -> Leaks:
@@ -276,11 +225,6 @@ def _pair(path, line: int, row: dict) -> tuple:
     if not is_whole or None in row or row["exact"] not in _TRUTH:
         raise _no_list(path, f"line {line} is not whole")
     return tuple(sides), similarity
-
-
-def _same(column: np.ndarray, one: int, other: int) -> str:
-    is_known = column[one] != "" and column[other] != ""
-    return str(bool(column[one] == column[other])) if is_known else ""
 
 
 def _no_list(path, reason: str, columns=COLUMNS) -> errors.MedMNISTError:

@@ -19,7 +19,7 @@ from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.decathlon.report import bootstrap, page, summary, untouched, write
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import predictions
-from medmnist_tfds.sources import leaks
+from medmnist_tfds.sources import audit_lists, leaks
 
 BREAST = "medmnist_phantom/breast"
 # Of test 3, 5 and 8 an earlier split has a duplicate; of 9 and 10 none has.
@@ -34,7 +34,7 @@ PAIRS = [
 LEFT_OUT = {"train": [], "val": [6], "test": [3, 5, 8]}
 
 
-def pairs_csv(path, pairs=PAIRS, *, dataset=BREAST, header=leaks.COLUMNS):
+def pairs_csv(path, pairs=PAIRS, *, dataset=BREAST, header=audit_lists.COLUMNS):
     lines = [",".join(header)]
     lines += [
         f"{dataset},{','.join(map(str, pair))},0.99950000,none,False,0,0,False"
@@ -195,7 +195,7 @@ def test_a_list_without_pairs_is_refused_where_nothing_says_of_which_dataset(
 
 
 def groups_csv(path, rows, *, dataset=BREAST):
-    lines = [",".join(leaks.GROUP_COLUMNS)]
+    lines = [",".join(audit_lists.GROUP_COLUMNS)]
     lines += [f"{dataset},{','.join(map(str, row))}" for row in rows]
     path.write_text("\n".join(lines) + "\n")
 
