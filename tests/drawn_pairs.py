@@ -36,9 +36,9 @@ def arrays(*, size: int = 28, counts=COUNTS) -> dict[str, np.ndarray]:
     return found
 
 
-def with_duplicates() -> dict[str, np.ndarray]:
+def with_duplicates(*, size: int = 28) -> dict[str, np.ndarray]:
     """As `arrays`, with the pairs that are named in KNOWN."""
-    found = arrays()
+    found = arrays(size=size)
     train, val, test = (found[f"{split}_images"] for split in COUNTS)
     test[2] = train[1]
     val[4] = train[2][:, ::-1]
@@ -60,6 +60,8 @@ KNOWN = {
 }
 
 
-def write(path: pathlib.Path, content: dict[str, np.ndarray]) -> pathlib.Path:
-    np.savez(path, **content)
+def write(path: pathlib.Path, content: dict, *, first_row: int = 0) -> pathlib.Path:
+    """As `rebuild` writes a part of a dataset, its images from an official row on."""
+    rows = {f"{s}_index": np.arange(n) + first_row for s, n in COUNTS.items()}
+    np.savez(path, **rows | content)
     return path

@@ -6,6 +6,7 @@ Ours, never the official score, and never mixed with it: other tables, other fil
 import csv
 import dataclasses
 import io
+import math
 import statistics
 from collections.abc import Iterable
 
@@ -104,8 +105,6 @@ def tables(
     variants = {entry.dataset: entry.variant for entry in decathlon.entries}
     chosen: dict[str, leaks.Leaks] = {}
     for given in lists:
-        if given.dataset is None:
-            continue  # without a pair nothing is left out, of no dataset
         names = [name for name, variant in variants.items() if given.is_of(variant)]
         if not names:
             known = ", ".join(variant.tfds_name for variant in variants.values())
@@ -130,16 +129,33 @@ def tables(
     ]
 
 
-def note(found: leaks.Leaks, keep: np.ndarray, *, split: str = "test") -> str:
-    """What was left out, why, and what was not."""
-    left_out, pairs = int((~keep).sum()), len(found.pairs)
+def note(found: leaks.Leaks, left_out: dict[str, np.ndarray], *, split="test") -> str:
+    """What was left out, why, and that there may be more.
+
+    Args:
+      found: the list.
+      left_out: as its `reasons` gives it.
+      split: of which images.
+    """
+    out, pairs = np.any(list(left_out.values()), axis=0), len(found.pairs)
     earlier = " or ".join(catalog.SPLITS[: catalog.SPLITS.index(split)])
-    alike = "" if found.smallest is None else f", correlation {found.smallest:.4f} to 1"
+    alike = f"{found.origin}: {pairs:,} pair{'' if pairs == 1 else 's'}"
+    if found.threshold is not None:
+        alike += f", correlation {_at_most(found.threshold)} or more"
+    why = [f"{left_out['image'].sum():,} by pixels ({alike})"]
+    why += [f"{m.sum():,} by {name}" for name, m in left_out.items() if name != "image"]
+    alone = "By pixels alone: no patient or lesion is known to be in two splits. "
     return (
-        f"{keep.sum():,} of {len(keep):,} {split} images: {left_out:,} are left out "
-        f"because {earlier} holds a duplicate ({found.origin}: {pairs:,} "
-        f"pair{'' if pairs == 1 else 's'}{alike}). Pairs inside of {split} stay."
+        f"{(~out).sum():,} of {len(out):,} {split} images: {out.sum():,} are left out "
+        f"because {earlier} holds a duplicate, {', '.join(why)}. "
+        f"{alone if len(why) == 1 else ''}This is a lower bound: pairs less alike may "
+        f"show the same, too. Pairs inside of {split} stay."
     )
+
+
+def _at_most(similarity: float) -> str:
+    """Four digits, never more than it is: 0.999, 0.9985."""
+    return f"{math.floor(round(similarity * 1e4, 4)) / 1e4:g}"
 
 
 def markdown(found: list[Table]) -> str:
@@ -209,7 +225,8 @@ def comma_separated(found: list[Table], *, phantom: bool) -> str:
 def _table(decathlon, official, name: str, found: leaks.Leaks, resamples) -> Table:
     targets = decathlon.targets[name]
     variant = next(e.variant for e in decathlon.entries if e.dataset == name)
-    keep = found.untouched(variant, "test", len(targets))
+    left_out = found.reasons(variant, "test", len(targets))
+    keep = ~np.any(list(left_out.values()), axis=0)
     rows, problem = [], ""
     for row in official.rows:
         entries = decathlon.done(row.method, name)
@@ -233,7 +250,7 @@ def _table(decathlon, official, name: str, found: leaks.Leaks, resamples) -> Tab
         )
     return Table(
         dataset=variant.dataset,
-        note=note(found, keep),
+        note=note(found, left_out),
         examples=len(targets),
         left_out=int((~keep).sum()),
         problem=problem,

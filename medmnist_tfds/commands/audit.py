@@ -3,15 +3,12 @@
 Never imports TensorFlow where an official file or a phantom is audited.
 """
 
-import csv
 import pathlib
 from typing import Annotated
 
 import typer
-from rich import box as rich_box
-from rich import table as rich_table
 
-from medmnist_tfds.commands import options
+from medmnist_tfds.commands import options, tables
 from medmnist_tfds.data import archive, catalog
 from medmnist_tfds.process import errors, files, quiet, terminal
 
@@ -51,8 +48,15 @@ def audit(
     from medmnist_tfds.sources import audit_words, contents, manifests
 
     variant = catalog.parse(name, phantom=phantom)
+    if file is not None and (variant.phantom or variant.rebuilt):
+        raise errors.MedMNISTError(
+            f"--file was given, and {variant.title} is read from elsewhere. Expected "
+            f"one of both. Say `medmnist-tfds audit {variant.dataset.name} --file "
+            f"{file}`, or leave --file out."
+        )
     if file is not None:
-        of = contents.read(file, variant.dataset)
+        of = contents.read(file, variant)
+        terminal.say(f"{file} is taken as it is: it was not verified.")
     else:
         if not (variant.phantom or manual_dir or archive.is_here(variant)):
             quiet.tensorflow_search()  # prepared data are read with it
@@ -61,11 +65,17 @@ def audit(
         known = manifests.read(manifest)
     else:
         known = _shipped(variant) if file is None else None
-    found = audits.audit(of, manifest=known, threshold=threshold)
     out = out or pathlib.Path(f"audit_{of.flag}")
-    _write(out, found)
+    written: list[str] = []
+    try:
+        found = audits.audit(of, manifest=known, threshold=threshold)
+        _write(out, found, written)
+    except KeyboardInterrupt:
+        said = f"{out} holds {', '.join(written)} of this audit, and no more"
+        terminal.say(f"Interrupted: {said if written else 'nothing was written'}.")
+        raise typer.Exit(130) from None
     rows = audit_words.table(found)
-    shown = rich_table.Table(box=rich_box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    shown = tables.table()
     for header in rows[0]:
         longest = max(map(len, header.split()))
         shown.add_column(header, justify="right", min_width=longest)
@@ -91,30 +101,24 @@ def _shipped(variant: catalog.Variant):
     return known if set(audits.GROUPS) & set(known.columns) else None
 
 
-def _write(out: pathlib.Path, found) -> None:
-    from medmnist_tfds.sources import audit_pictures, audit_words, leaks
+def _write(out: pathlib.Path, found, written: list[str]) -> None:
+    """Writes the folder, what takes long last; appends each name once it is there."""
+    from medmnist_tfds.sources import audit_lists, audit_pictures, audit_words
 
     out.mkdir(parents=True, exist_ok=True)
-    leaks.write(out / "pairs.csv", found)
-    files.write_json(out / "audit.json", audit_words.facts(found))
-    with files.replacing(out / "audit.md") as temporary:
-        temporary.write_text(audit_words.markdown(found), encoding="utf-8")
-    audit_pictures.write_similarity(out / "similarity.png", found)
-    audit_pictures.write_pairs(out / "pairs.png", found)
-    if found.members:
-        _write_groups(out / "groups.csv", found)
     if found.contents.phantom:
         files.mark_phantom(out)
-
-
-def _write_groups(path: pathlib.Path, found) -> None:
-    """Every image of a patient or lesion that has images in several splits."""
-    of = found.contents
-    splits = list(of.splits)
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["column", "value", "split", "index"])
-        for group in found.groups:
-            for image in group.images:
-                split, index = splits[of.split_of[image]], of.index_of[image]
-                writer.writerow([group.column, group.value, split, index])
+    files.remove(out / "groups.csv")  # of an audit before this one
+    writers = {
+        "pairs.csv": audit_lists.write_pairs,
+        "groups.csv": audit_lists.write_groups,
+        "audit.json": lambda path, of: files.write_json(path, audit_words.facts(of)),
+        "audit.md": audit_words.write,
+        "similarity.png": audit_pictures.write_similarity,
+        "pairs.png": audit_pictures.write_pairs,
+    }
+    if not found.members:
+        del writers["groups.csv"]
+    for name, write in writers.items():
+        write(out / name, found)
+        written.append(name)

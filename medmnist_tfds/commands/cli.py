@@ -217,6 +217,7 @@ def evaluate(
 
     prediction = predictions.read(file, dataset=dataset, split=split)
     variant = prediction.variant
+    left = without.read(prediction, audit=audit)  # a bad list is said before a score
     scores = predictions.evaluate(prediction, folder=manual_dir)
     title = f"{variant.title}, {prediction.split}"
     table = tables.table("label", "AUC", title=title, title_justify="left")
@@ -224,7 +225,7 @@ def evaluate(
         table.add_row(label, f"{auc:.3f}")
     terminal.CONSOLE.print(table)
     terminal.say(f"AUC {scores.auc:.3f}  ACC {scores.acc:.3f}")
-    without.say(prediction, audit=audit, manual_dir=manual_dir)
+    without.say(prediction, left, manual_dir=manual_dir)
 
 
 def _prepared(variant: catalog.Variant, data_dir, manual_dir):

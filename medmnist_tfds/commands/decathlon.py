@@ -184,9 +184,6 @@ def report(
     from medmnist_tfds.sources import leaks
 
     audits = [leaks.read(path) for path in audit or ()]
-    for each in audits:
-        if each.dataset is None:
-            terminal.say(f"{each.origin} has no pair: it leaves no image out.")
     where, results, table = write.write(
         folder,
         out=out,

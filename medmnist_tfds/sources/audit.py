@@ -127,7 +127,7 @@ def audit(
             f"as {USUAL}."
         )
     if manifest is not None:
-        manifest.check(of.splits, of=of.title)
+        manifest.check(of.rows, of=of.title)
     floor = similar.FLOOR if threshold is None else min(threshold, similar.FLOOR)
     found = similar.search(of.blocks, examples=len(of.labels), floor=floor)
     chosen, gap = choose(found.nearest) if threshold is None else (threshold, None)
@@ -182,8 +182,10 @@ def _is_chance(values: np.ndarray, above: int) -> bool:
 
 def _members(of: contents.Contents, manifest: manifests.Manifest) -> dict:
     columns = [name for name in GROUPS if name in manifest.columns]
+    here = np.split(of.index_of, np.cumsum(list(of.splits.values()))[:-1])
+    rows = dict(zip(of.splits, here, strict=True))
     found = {
-        name: np.concatenate([manifest[split][name] for split in of.splits])
+        name: np.concatenate([manifest[s][name][rows[s]] for s in of.splits])
         for name in columns
     }
     return {name: column for name, column in found.items() if (column != "").any()}

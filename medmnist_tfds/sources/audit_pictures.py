@@ -13,7 +13,7 @@ from matplotlib import figure
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import files
 from medmnist_tfds.sources import audit as audits
-from medmnist_tfds.sources import audit_words, leaks, similar, symmetries
+from medmnist_tfds.sources import audit_lists, audit_words, similar, symmetries
 
 _BESIDE = 6  # pairs at each threshold
 _TICKS = (0, 0.5, 0.9, 0.95, 0.98, *audits.STEPS[:-1], 0.99999)
@@ -138,7 +138,7 @@ def _pair(axes, audit: audits.Audit, pair, images: dict[int, np.ndarray]) -> Non
 
 def _label(audit: audits.Audit, image: int) -> str:
     dataset = audit.contents.dataset
-    numbers = leaks.label_numbers(audit.contents, image)
+    numbers = audit_lists.label_numbers(audit.contents, image)
     if dataset.task is catalog.Task.MULTILABEL:
         return numbers
     return textwrap.shorten(dataset.labels[int(numbers)], 22, placeholder="...")

@@ -1,8 +1,11 @@
 """An audit in plain words and as JSON. Never decides anything."""
 
+import pathlib
+
 import numpy as np
 
 from medmnist_tfds.data import catalog
+from medmnist_tfds.process import files
 from medmnist_tfds.sources import audit as audits
 from medmnist_tfds.sources import similar
 
@@ -26,6 +29,12 @@ def table(audit: audits.Audit) -> list[list[str]]:
         for c in audit.table
     ]
     return [header, *rows]
+
+
+def write(path: pathlib.Path, audit: audits.Audit) -> None:
+    """The Markdown file."""
+    with files.replacing(path) as temporary:
+        temporary.write_text(markdown(audit), encoding="utf-8")
 
 
 def markdown(audit: audits.Audit) -> str:

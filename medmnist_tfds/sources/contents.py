@@ -8,13 +8,13 @@ import dataclasses
 import itertools
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.process import checks, errors
+from medmnist_tfds.sources import official_arrays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,11 +23,11 @@ class Contents:
 
     Attributes:
       dataset: facts about it.
-      tag: what it is called in a list of pairs: `medmnist/breast:1.0.0`, or a file's
-        name if it has the splits of no release.
+      tag: what it is called in a list of pairs: `medmnist/breast:1.0.0`.
       title: for a user to read.
       flag: of which names of files are made.
       splits: split -> number of images.
+      rows: split -> number of rows of the official array; some may be missing here.
       labels: (examples, columns), as in the official file.
       index_of: int64 (examples,), each image's row in the official array of its split.
       blocks: gives uint8 images (n, size, size, channels), at every call anew.
@@ -39,6 +39,7 @@ class Contents:
     title: str
     flag: str
     splits: dict[str, int]
+    rows: dict[str, int]
     labels: np.ndarray
     index_of: np.ndarray
     blocks: Callable[[], Iterable[np.ndarray]]
@@ -62,16 +63,19 @@ def find(variant: catalog.Variant, *, manual_dir: pathlib.Path | None = None):
     source = arrays.find(variant, manual_dir=manual_dir)
     labels = [source.labels(split) for split in catalog.SPLITS]
     read = getattr(source, "image_blocks", lambda split: [source.images(split)])
+    splits = dict(zip(catalog.SPLITS, map(len, labels), strict=True))
     if hasattr(source, "index"):  # a rebuilt file may lack some images
         index = [source.index(split) for split in catalog.SPLITS]
+        rows = dict(variant.release.splits)
     else:
-        index = [np.arange(len(each)) for each in labels]
+        index, rows = [np.arange(count) for count in splits.values()], splits
     return Contents(
         dataset=variant.dataset,
         tag=tag(variant),
         title=variant.title,
         flag=variant.flag,
-        splits=dict(zip(catalog.SPLITS, map(len, labels), strict=True)),
+        splits=splits,
+        rows=rows,
         labels=np.concatenate(labels),
         index_of=np.concatenate(index),
         blocks=lambda: itertools.chain.from_iterable(map(read, catalog.SPLITS)),
@@ -79,66 +83,49 @@ def find(variant: catalog.Variant, *, manual_dir: pathlib.Path | None = None):
     )
 
 
-def read(path: str | os.PathLike, dataset: catalog.Dataset) -> Contents:
-    """Of an `.npz` file with six arrays as the official ones have, at any size.
+def read(path: str | os.PathLike, variant: catalog.Variant) -> Contents:
+    """Of an `.npz` file of a dataset's form, whatever its size; nothing is verified.
 
     Raises:
-      MedMNISTError: it is none, or its arrays are of another form.
+      MedMNISTError: it is none, or its images are not those of a release in number.
     """
-    path = checks.path(path)
-    images, labels = {}, {}
-    try:
-        with np.load(path, allow_pickle=False) as members:
-            for split in catalog.SPLITS:
-                images[split] = members[f"{split}_images"]
-                labels[split] = members[f"{split}_labels"]
-    except FileNotFoundError as error:
-        raise errors.MedMNISTError(errors.said_by_system(error)) from error
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise errors.MedMNISTError(
-            f"{path} cannot be read ({error}). Expected an .npz file with "
-            "train_images, train_labels and so on, as the official files are."
-        ) from error
-    for split in catalog.SPLITS:
-        images[split] = _checked(path, dataset, split, images[split], labels[split])
-    shapes = {array.shape[1:] for array in images.values()}
-    if len(shapes) > 1:
-        raise errors.MedMNISTError(
-            f"{path} has images of several sizes: {shapes}. Expected one."
-        )
-    splits = {split: len(array) for split, array in images.items()}
-    of_release = [
-        version
-        for version, release in dataset.releases.items()
-        if dict(release.splits) == splits
+    path, dataset = pathlib.Path(checks.path(path)), variant.dataset
+    held = official_arrays.read(path, dataset)
+    splits = {split: len(labels) for split, labels in held.labels.items()}
+    fits = [
+        release
+        for release in (variant.release, *dataset.releases.values())
+        if _fits(held, release)
     ]
-    name = f"medmnist/{dataset.name}:{of_release[0]}" if of_release else path.name
+    said = held.about.get("dataset", dataset.name)
+    if said != dataset.name or not fits or not sum(splits.values()):
+        counts = ", ".join(f"{split} {count:,}" for split, count in splits.items())
+        wanted = (f"{s} {n:,}" for s, n in variant.release.splits.items())
+        also = "" if said == dataset.name else f" and says that it is {said}"
+        raise errors.MedMNISTError(
+            f"{path} has the images {counts}{also}. Expected those of {dataset.name}: "
+            f"{', '.join(wanted)}, or fewer and SPLIT_index, as `rebuild` writes them."
+        )
+    rows = [held.index.get(s, np.arange(count)) for s, count in splits.items()]
+    images = [held.images[split] for split in catalog.SPLITS if splits[split]]
     return Contents(
         dataset=dataset,
-        tag=name,
-        title=f"{dataset.paper_name} of {path.name}, {images['train'].shape[1]} pixels",
+        tag=f"medmnist/{dataset.name}:{fits[0].version}",
+        title=f"{dataset.paper_name} of {path.name}, {images[0].shape[1]} pixels",
         flag=path.stem,
         splits=splits,
-        labels=np.concatenate(list(labels.values())),
-        index_of=np.concatenate([np.arange(count) for count in splits.values()]),
-        blocks=lambda: images.values(),
+        rows=dict(fits[0].splits),
+        labels=np.concatenate([held.labels[split] for split in catalog.SPLITS]),
+        index_of=np.concatenate(rows).astype(np.int64),
+        blocks=lambda: images,
     )
 
 
-def _checked(path, dataset: catalog.Dataset, split: str, images, labels) -> np.ndarray:
-    """The images with an axis of channels."""
-    images = images[..., None] if images.ndim == 3 else images
-    fits = images.ndim == 4 and images.shape[1] == images.shape[2]
-    fits = fits and images.shape[3] == dataset.channels and images.dtype == np.uint8
-    if not fits or not len(images):
-        colour = "grey" if dataset.channels == 1 else "RGB"
-        raise errors.MedMNISTError(
-            f"{path}: {split}_images is {images.dtype} {images.shape}. Expected uint8, "
-            f"square and {colour}, as those of {dataset.name} are, at least one."
-        )
-    if labels.shape != (len(images), dataset.label_columns):
-        raise errors.MedMNISTError(
-            f"{path}: {split}_labels is {labels.shape}. Expected "
-            f"{(len(images), dataset.label_columns)}, as for {dataset.name}."
-        )
-    return images
+def _fits(held: official_arrays.File, release: catalog.Release) -> bool:
+    """Whether a file has all images of a release, or says which of them it has."""
+    return held.about.get("release", release.version) == release.version and all(
+        max(held.index[split], default=0) < count
+        if split in held.index
+        else len(held.labels[split]) == count
+        for split, count in release.splits.items()
+    )

@@ -1,25 +1,24 @@
 """Lists of pairs as an audit writes them, and which images of a split they touch.
 
-Never compares an image: it reads and writes `pairs.csv`, and knows the lists that ship
-with the package.
+Never compares an image: it reads `pairs.csv` and `groups.csv`, and knows the lists that
+ship with the package. Never takes a list for one of a dataset that neither
+it nor the audit beside it names.
 """
 
 import csv
 import dataclasses
 import importlib.resources
 import os
+import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import checks, errors, files
-from medmnist_tfds.sources import audit as audits
-from medmnist_tfds.sources import contents, symmetries
+from medmnist_tfds.sources import contents
+from medmnist_tfds.sources.audit_lists import COLUMNS, GROUP_COLUMNS
 
-COLUMNS = (
-    *("dataset", "split", "index", "other_split", "other_index"),
-    *("similarity", "symmetry", "exact", "label", "other_label", "label_conflict"),
-)
 _SHIPPED = importlib.resources.files("medmnist_tfds.sources") / "shipped"
 _TRUTH = {"True": True, "False": False}
 
@@ -29,23 +28,41 @@ class Leaks:
     """The pairs of one dataset.
 
     Attributes:
-      dataset: as `contents.tag` has it; None of a list without a pair.
+      dataset: as `contents.tag` has it.
       pairs: ((split, index), (other split, other index)) each.
-      smallest: the least similarity among them; None without a pair.
-      origin: where they are from, for a user to read.
+      threshold: the similarity from which on there are pairs; the least of theirs where
+        the audit is not there to say; None without a pair then.
+      origin: where they are from, for a user to read; no whole path, as it stands in
+        reports, too.
+      groups: by what they share, such as `patient` or `lesion`: the images, (split,
+        index) each, of every one that is in several splits.
     """
 
-    dataset: str | None
+    dataset: str
     pairs: tuple[tuple[tuple[str, int], tuple[str, int]], ...]
-    smallest: float | None
+    threshold: float | None
     origin: str
+    groups: Mapping[str, tuple[tuple[tuple[str, int], ...], ...]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def is_of(self, variant: catalog.Variant) -> bool:
         """Whether they say something of a variant: at any size, of the same images."""
-        return self.dataset in (None, *_same_images(variant))
+        return self.dataset in _same_images(variant)
 
     def untouched(self, variant: catalog.Variant, split: str, examples: int):
-        """bool (examples,): the images of a split that no earlier split holds, too.
+        """bool (examples,): the images of a split that are left out for no reason.
+
+        Raises:
+          MedMNISTError: as `reasons` says.
+        """
+        found = self.reasons(variant, split, examples)
+        return ~np.any(list(found.values()), axis=0)
+
+    def reasons(
+        self, variant: catalog.Variant, split: str, examples: int
+    ) -> dict[str, np.ndarray]:
+        """bool (examples,): what an earlier split holds; by `image` and what is shared.
 
         Earlier is train for val, and train and val for test: what a model has learned
         or was chosen by. Pairs inside of one split leave both of theirs.
@@ -65,83 +82,59 @@ class Leaks:
                 f"all {variant.release.splits[split]:,} of the release: {self.origin} "
                 "counts by these."
             )
+        shared = {"image": self.pairs, **self.groups}
+        return {
+            reason: self._held(together, variant, split, examples)
+            for reason, together in shared.items()
+        }
+
+    def _held(self, together, variant: catalog.Variant, split: str, examples: int):
+        """bool (examples,): those that are together with one of an earlier split."""
         earlier = catalog.SPLITS[: catalog.SPLITS.index(split)]
-        keep = np.ones(examples, bool)
-        for one, other in self.pairs:
-            for (mine, index), (its, _) in ((one, other), (other, one)):
-                if mine == split and index >= examples:
-                    raise errors.MedMNISTError(
-                        f"{self.origin} has a pair with {split} {index}. Expected "
-                        f"{split} 0 to {examples - 1}. It may be of another release "
-                        f"or file: run `medmnist-tfds audit {variant.dataset.name}`."
-                    )
-                if mine == split and its in earlier:
-                    keep[index] = False
-        return keep
-
-
-def write(path: str | os.PathLike, audit: audits.Audit) -> None:
-    """The pairs of an audit, one a row, the most similar first."""
-    names = list(symmetries.SYMMETRIES)
-    of, pairs = audit.contents, audit.pairs
-    splits, split, index = list(of.splits), of.split_of, of.index_of
-    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(f"same_{name}" for name in audit.members)])
-        for pair, is_conflict in zip(pairs, audit.conflicts(pairs), strict=True):
-            sides = [int(pair["first"]), int(pair["second"])]
-            places = [x for side in sides for x in (splits[split[side]], index[side])]
-            writer.writerow(
-                [
-                    *(of.tag, *places, f"{pair['similarity']:.8f}"),
-                    *(names[pair["symmetry"]], bool(pair["is_exact"])),
-                    *(label_numbers(of, side) for side in sides),
-                    bool(is_conflict),
-                    *(_same(column, *sides) for column in audit.members.values()),
-                ]
-            )
-
-
-def label_numbers(of: contents.Contents, image: int) -> str:
-    """The label's number; of the multi-label task those that are there, blank between.
-
-    `-` where none is.
-    """
-    row = of.labels[image]
-    if of.dataset.task is catalog.Task.MULTILABEL:
-        return " ".join(map(str, np.flatnonzero(row))) or "-"
-    return str(row[0])
+        held = np.zeros(examples, bool)
+        for images in together:
+            mine = [index for where, index in images if where == split]
+            if mine and max(mine) >= examples:
+                raise errors.MedMNISTError(
+                    f"{self.origin} names the image {split} {max(mine)}. Expected "
+                    f"{split} 0 to {examples - 1}. It may be of another release "
+                    f"or file: run `medmnist-tfds audit {variant.dataset.name}`."
+                )
+            if any(where in earlier for where, _ in images):
+                held[mine] = True
+        return held
 
 
 def read(path: str | os.PathLike) -> Leaks:
-    """Reads an audit's `pairs.csv`.
+    """Reads an audit's `pairs.csv`, and `audit.json` and `groups.csv` beside it.
 
     Raises:
-      MedMNISTError: it is none, is damaged, or has pairs of several datasets.
+      MedMNISTError: it is none, is damaged, has pairs of several datasets, or has none
+        and no audit beside it that says of which dataset.
     """
     path = checks.path(path)
     path = path / "pairs.csv" if path.is_dir() else path
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            header = tuple(reader.fieldnames or ())
-    except OSError as error:
-        raise errors.MedMNISTError(errors.said_by_system(error)) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _no_list(path, str(error)) from error
-    if header[: len(COLUMNS)] != COLUMNS:
-        said = f"begins with {','.join(header)[:60]!r}" if header else "is empty"
-        raise _no_list(path, f"it {said}")
+    rows = _rows(path, COLUMNS)
     found = [_pair(path, number, row) for number, row in enumerate(rows, 2)]
     datasets = sorted({row["dataset"] for row in rows})
     if len(datasets) > 1:
         raise _no_list(path, f"it has pairs of several datasets ({datasets})")
+    dataset, threshold = _audited(path, len(rows))
+    if not rows and dataset is None:
+        raise errors.MedMNISTError(
+            f"{path} has no pair, so that it does not say of which dataset it is. "
+            f"Expected the audit.json that `medmnist-tfds audit` wrote with it, in "
+            "the same folder. Give that folder, or run the audit again."
+        )
+    if rows and dataset != datasets[0]:  # the audit.json is another list's
+        dataset, threshold = datasets[0], None
+    least = min((similarity for _, similarity in found), default=None)
     return Leaks(
-        dataset=datasets[0] if datasets else None,
+        dataset=dataset,
         pairs=tuple(pair for pair, _ in found),
-        smallest=min((similarity for _, similarity in found), default=None),
-        origin=str(path),
+        threshold=least if threshold is None else threshold,
+        origin=str(pathlib.Path(*path.parts[-2:])),
+        groups=_groups(path.with_name("groups.csv"), dataset),
     )
 
 
@@ -167,13 +160,63 @@ def _same_images(variant: catalog.Variant) -> list[str]:
     ]
 
 
+def _rows(path: pathlib.Path, columns: tuple[str, ...]) -> list[dict]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            header = tuple(reader.fieldnames or ())
+    except OSError as error:
+        raise errors.MedMNISTError(errors.said_by_system(error)) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _no_list(path, str(error), columns) from error
+    if header[: len(columns)] != columns:
+        said = f"begins with {','.join(header)[:60]!r}" if header else "is empty"
+        raise _no_list(path, f"it {said}", columns)
+    return rows
+
+
+def _audited(path: pathlib.Path, pairs: int) -> tuple[str | None, float | None]:
+    """Dataset and threshold of the audit beside a list, if it found so many pairs."""
+    facts = files.read_json(path.with_name("audit.json"))
+    dataset, threshold = facts.get("dataset"), facts.get("threshold")
+    try:
+        least = max(threshold, facts["floor"])  # of too many pairs not all are kept
+        counts = {each["threshold"]: each["pairs"] for each in facts["counts"]}
+        is_its = counts[threshold] == pairs and isinstance(dataset, str)
+    except (KeyError, TypeError):
+        is_its = False
+    return (dataset, least) if is_its else (None, None)
+
+
+def _groups(path: pathlib.Path, dataset: str) -> dict:
+    if not path.is_file():
+        return {}
+    images: dict[str, dict[str, list]] = {}
+    for number, row in enumerate(_rows(path, GROUP_COLUMNS), 2):
+        if row["dataset"] != dataset:
+            raise errors.MedMNISTError(
+                f"{path} is of {row['dataset']} in line {number}, and the pairs beside "
+                f"it are of {dataset}. Expected both of one audit."
+            )
+        place = _place(path, number, row["split"], row["index"], GROUP_COLUMNS)
+        groups = images.setdefault(row["column"], {})
+        groups.setdefault(row["value"], []).append(place)
+    return {
+        column: tuple(map(tuple, groups.values())) for column, groups in images.items()
+    }
+
+
+def _place(path, line: int, split: str, index: str | None, columns) -> tuple[str, int]:
+    index = index or ""
+    if split not in catalog.SPLITS or not (index.isascii() and index.isdigit()):
+        raise _no_list(path, f"line {line} names the image {split} {index}", columns)
+    return split, int(index)
+
+
 def _pair(path, line: int, row: dict) -> tuple:
-    sides = []
-    for split, index in (("split", "index"), ("other_split", "other_index")):
-        text = row[index] or ""
-        if row[split] not in catalog.SPLITS or not (text.isascii() and text.isdigit()):
-            raise _no_list(path, f"line {line} names the image {row[split]} {text}")
-        sides.append((row[split], int(text)))
+    names = (("split", "index"), ("other_split", "other_index"))
+    sides = [_place(path, line, row[s], row[i], COLUMNS) for s, i in names]
     try:
         similarity = float(row["similarity"])
         is_whole = -1 <= similarity <= 1 and None not in row.values()
@@ -184,13 +227,9 @@ def _pair(path, line: int, row: dict) -> tuple:
     return tuple(sides), similarity
 
 
-def _same(column: np.ndarray, one: int, other: int) -> str:
-    is_known = column[one] != "" and column[other] != ""
-    return str(bool(column[one] == column[other])) if is_known else ""
-
-
-def _no_list(path, reason: str) -> errors.MedMNISTError:
+def _no_list(path, reason: str, columns=COLUMNS) -> errors.MedMNISTError:
+    kind = "pairs" if columns == COLUMNS else "patients or lesions"
     return errors.MedMNISTError(
-        f"{path} is no list of pairs: {reason}. Expected a CSV file with the columns "
-        f"{','.join(COLUMNS)}, as `medmnist-tfds audit` writes it."
+        f"{path} is no list of {kind}: {reason}. Expected a CSV file with the columns "
+        f"{','.join(columns)}, as `medmnist-tfds audit` writes it."
     )

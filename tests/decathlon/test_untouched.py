@@ -1,6 +1,7 @@
 """The score without the leak: beside the official one, and never in its place."""
 
 import csv
+import json
 import sys
 import warnings
 
@@ -18,7 +19,7 @@ from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.decathlon.report import bootstrap, page, summary, untouched, write
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import predictions
-from medmnist_tfds.sources import leaks
+from medmnist_tfds.sources import audit_lists, leaks
 
 BREAST = "medmnist_phantom/breast"
 # Of test 3, 5 and 8 an earlier split has a duplicate; of 9 and 10 none has.
@@ -33,7 +34,7 @@ PAIRS = [
 LEFT_OUT = {"train": [], "val": [6], "test": [3, 5, 8]}
 
 
-def pairs_csv(path, pairs=PAIRS, *, dataset=BREAST, header=leaks.COLUMNS):
+def pairs_csv(path, pairs=PAIRS, *, dataset=BREAST, header=audit_lists.COLUMNS):
     lines = [",".join(header)]
     lines += [
         f"{dataset},{','.join(map(str, pair))},0.99950000,none,False,0,0,False"
@@ -96,6 +97,8 @@ def test_evaluate_knows_the_leaks_of_breast_by_itself(command, official_root, tm
     file = predictions.write(tmp_path, **given, run="guess")
     code, said = command("evaluate", file, "--manual-dir", official_root)
     assert code == 0 and "145 of 156 test images" in said
+    assert "28 pairs, correlation 0.999 or more). By pixels alone" in said
+    assert "This is a lower bound" in said
     keep = np.array([i for i in range(156) if i not in _leaked_breast()])
     auc = metrics.roc_auc_score(labels[keep, 0], scores[keep])
     assert f"Without the leak: AUC {auc:.3f} [" in said
@@ -120,7 +123,7 @@ def _leaked_breast() -> set[int]:
         ("a,b\n1,2\n", "it begins with 'a,b'"),
         ("\0\1\2", "is no list of pairs"),
         (b"\xff\xfe\x00", "is no list of pairs"),
-        ([("train", 1, "test", 200)], "a pair with test 200. Expected test 0 to 199"),
+        ([("train", 1, "test", 200)], "names the image test 200. Expected test 0"),
         ([("train", 1, "tset", 2)], "line 2 names the image tset 2"),
         ([("train", 1, "test", -2)], "line 2 names the image test -2"),
         ([("train", 1, "test", 2, 5)], "line 2 is not whole"),
@@ -151,15 +154,90 @@ def test_evaluate_refuses_a_damaged_or_foreign_list(command, tmp_path, content, 
     file = predictions.write(tmp_path, **given, targets=targets)
     code, said = command("evaluate", file, "--audit", path)
     assert code == 1 and "Traceback" not in said
-    assert words in said, said
+    assert words in said and "AUC" not in said, said
 
 
-def test_a_list_without_pairs_leaves_no_image_out(command, tmp_path):
+def prediction_file(folder):
     targets, scores = targets_and_scores("test")
     given = dict(dataset=BREAST, split="test", scores=scores, run="guess")
-    file = predictions.write(tmp_path, **given, targets=targets)
-    code, said = command("evaluate", file, "--audit", pairs_csv(tmp_path / "p.csv", []))
-    assert code == 0 and "200 of 200 test images" in said
+    return predictions.write(folder, **given, targets=targets)
+
+
+def test_a_list_without_pairs_leaves_no_image_out_of_its_own_dataset(command, tmp_path):
+    file, audit = prediction_file(tmp_path), tmp_path / "audit"
+    options = ["--threshold", "1", "--out", audit]
+    for name in ("breast", "oct"):
+        code, said = command("audit", f"medmnist_phantom/{name}", *options)
+        assert code == 0 and "0 pairs at 1" in said, said
+        code, said = command("evaluate", file, "--audit", audit / "pairs.csv")
+        if name == "breast":
+            assert code == 0 and "200 of 200 test images: 0 are left out" in said
+            assert "(audit/pairs.csv: 0 pairs, correlation 1 or more)" in said
+        else:
+            assert code == 1 and "is of medmnist_phantom/oct. Expected" in said
+            assert "AUC" not in said
+
+
+def test_a_list_without_pairs_is_refused_where_nothing_says_of_which_dataset(
+    command, finished, tmp_path
+):
+    file, none = prediction_file(tmp_path), pairs_csv(tmp_path / "pairs.csv", [])
+    for facts in (None, {"dataset": BREAST}, {"dataset": BREAST, "pairs": 7}):
+        if facts is not None:
+            counts = [{"threshold": 0.999, "pairs": facts.pop("pairs", 0)}]
+            facts |= {"threshold": 0.999, "counts": counts}  # `floor` is missing, or
+            facts |= {"floor": 0.99} if counts[0]["pairs"] else {}  # of another list
+            (tmp_path / "audit.json").write_text(json.dumps(facts))
+        for line in (["evaluate", file], ["decathlon", "report", finished]):
+            code, said = command(*line, "--audit", none)
+            assert code == 1 and "has no pair, so that it does not say" in said
+            assert "AUC" not in said and "Traceback" not in said
+
+
+def groups_csv(path, rows, *, dataset=BREAST):
+    lines = [",".join(audit_lists.GROUP_COLUMNS)]
+    lines += [f"{dataset},{','.join(map(str, row))}" for row in rows]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_patients_and_lesions_of_earlier_splits_are_left_out_too(command, tmp_path):
+    file = prediction_file(tmp_path)
+    audit = pairs_csv(tmp_path / "pairs.csv")
+    code, said = command("evaluate", file, "--audit", audit)
+    assert code == 0 and "3 by pixels" in said and "By pixels alone" in said
+    groups_csv(
+        tmp_path / "groups.csv",
+        [("patient", "A", "train", 1), ("patient", "A", "test", 3)]
+        + [("patient", "A", "test", 11), ("patient", "B", "val", 1)]
+        + [("patient", "B", "test", 12), ("lesion", "A", "val", 2)]
+        + [("lesion", "A", "train", 2), ("lesion", "B", "val", 2)]
+        + [("lesion", "B", "test", 13)],
+    )
+    code, said = command("evaluate", file, "--audit", audit)
+    assert code == 0 and "194 of 200 test images: 6 are left out" in said, said
+    assert "3 by patient, 1 by lesion. This is a lower bound" in said
+    targets, scores = targets_and_scores("test")
+    keep = np.setdiff1d(np.arange(200), [3, 5, 8, 11, 12, 13])
+    auc = metrics.roc_auc_score(targets[keep, 0], scores[keep, 1])
+    assert f"Without the leak: AUC {auc:.3f} [" in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "dataset", "words"),
+    [
+        ([("lesion", "A", "test", 200)], BREAST, "names the image test 200"),
+        ([("lesion", "A", "tset", 2)], BREAST, "line 2 names the image tset 2"),
+        ([("lesion", "A", "test")], BREAST, "line 2 names the image test"),
+        ([("lesion", "A", "test", 2)], "medmnist/derma:1.0.0", "is of medmnist/derma"),
+    ],
+)
+def test_a_damaged_or_foreign_list_of_groups_is_refused(
+    command, tmp_path, rows, dataset, words
+):
+    audit = pairs_csv(tmp_path / "pairs.csv")
+    groups_csv(tmp_path / "groups.csv", rows, dataset=dataset)
+    code, said = command("evaluate", prediction_file(tmp_path), "--audit", audit)
+    assert code == 1 and words in said and "Traceback" not in said, said
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +300,7 @@ def test_the_report_sets_it_beside_the_official_score(command, finished, tmp_pat
         assert untouched.TITLE in text and "197 of 200 test images" in text
         assert f"{np.mean(found):.3f}" in text.split(untouched.TITLE)[1]
         assert text.count("PHANTOM") >= 1
+        assert str(tmp_path) not in text and f"{tmp_path.name}/pairs.csv" in text
     code, said = command("decathlon", "report", finished, "--out", out)
     assert code == 0 and not (out / "untouched.csv").exists()
 
@@ -241,9 +320,6 @@ def test_the_report_refuses_lists_of_no_dataset_of_its_own_and_two_of_one(
         audits = [word for path in given for word in ("--audit", path)]
         code, said = command("decathlon", "report", finished, *out, *audits)
         assert code == 1 and words in said and "Traceback" not in said
-    none = pairs_csv(tmp_path / "none.csv", [])
-    code, said = command("decathlon", "report", finished, *out, "--audit", none)
-    assert code == 0 and "has no pair: it leaves no image out" in said
 
 
 def test_a_class_that_is_left_out_whole_has_a_reason_and_no_score(tmp_path):
@@ -284,7 +360,7 @@ def test_real_data_have_the_packages_list_by_default(official_root, tmp_path):
 
 def test_a_list_of_another_release_with_other_images_is_refused():
     found = leaks.Leaks(
-        dataset="medmnist/organ_axial:1.0.0", pairs=(), smallest=None, origin="a list"
+        dataset="medmnist/organ_axial:1.0.0", pairs=(), threshold=None, origin="a list"
     )
     with pytest.raises(errors.MedMNISTError, match="Expected the pairs of medmnist/or"):
         found.untouched(catalog.parse("organ_axial:3.0.0"), "test", 17778)

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from medmnist_tfds.commands import cli
-from medmnist_tfds.data import catalog
+from medmnist_tfds.data import catalog, rebuilt
+from medmnist_tfds.process import errors
 from medmnist_tfds.sources import audit as audits
-from medmnist_tfds.sources import contents, leaks, manifests, similar
+from medmnist_tfds.sources import leaks, manifests, similar
 
 pytestmark = pytest.mark.usefixtures("places")
 SHIPPED = pathlib.Path(leaks.__file__).parent / "shipped"
@@ -61,13 +62,16 @@ def counts(folder: pathlib.Path) -> dict:
 def test_known_duplicates_are_found_and_nothing_else(command, file, tmp_path):
     code, said = command("audit", "breast", "--file", file, "--out", tmp_path / "out")
     assert code == 0, said
+    assert "drawn.npz is taken as it is: it was not verified" in said
     found = {
         named(row): (row["symmetry"], row["exact"], row["label_conflict"])
         for row in rows(tmp_path / "out")
     }
     expected = {pair: (s, str(e), str(c)) for pair, (s, e, c) in drawn.KNOWN.items()}
     assert found == expected
-    assert {row["dataset"] for row in rows(tmp_path / "out")} == {"drawn.npz"}
+    assert {row["dataset"] for row in rows(tmp_path / "out")} == {
+        "medmnist/breast:1.0.0"
+    }
     found = counts(tmp_path / "out")
     assert (found["pairs"], found["exact"], found["across"]) == (6, 3, 4)
     assert (found["leaking"], found["test_images"], found["conflicts"]) == (3, 3, 1)
@@ -97,7 +101,31 @@ def test_without_duplicates_that_is_said_and_the_list_is_empty(command, tmp_path
         and "the threshold divides nothing" in said
     )
     assert rows(tmp_path / "out") == []
-    assert leaks.read(tmp_path / "out").pairs == ()
+    found = leaks.read(tmp_path / "out")
+    assert (found.pairs, found.threshold) == ((), 0.999)
+    assert not found.is_of(catalog.parse("chest"))
+    (tmp_path / "out/audit.json").unlink()
+    with pytest.raises(errors.MedMNISTError, match="has no pair, so that it does not"):
+        leaks.read(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("similar.search", "nothing was written"),
+        ("audit_pictures.write_pairs", "pairs.csv, audit.json, audit.md, similarity."),
+    ],
+)
+def test_an_interrupted_audit_says_what_is_there(
+    command, file, tmp_path, monkeypatch, place, words
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"medmnist_tfds.sources.{place}", interrupted)
+    code, said = command("audit", "breast", "--file", file, "--out", tmp_path / "out")
+    assert code == 130 and "Interrupted: " in said and words in said, said
+    assert (tmp_path / "out/pairs.csv").exists() == ("pairs.csv" in words)
 
 
 def test_a_phantom_is_marked_as_one(command, tmp_path):
@@ -110,12 +138,13 @@ def test_a_manifest_tells_patients_in_two_splits(command, file, tmp_path):
     known = [
         {"split": split, "index": index, "source": f"{split}{index}.png"}
         | {"largest_difference": 0, "patient": "", "age": 50}
-        for split, count in drawn.COUNTS.items()
+        for split, count in catalog.variant("breast").release.splits.items()
         for index in range(count)
     ]
-    for number, patient in {0: "A", 1: "A", 62: "B", 45: "B", 61: "C", 66: "C"}.items():
-        known[number]["patient"] = patient
-    known[6]["patient"] = "C"
+    patients = {("train", 0): "A", ("train", 1): "A", ("test", 2): "B", ("val", 5): "B"}
+    patients |= {("test", 1): "C", ("test", 6): "C", ("train", 6): "C"}
+    for row in known:
+        row["patient"] = patients.get((row["split"], row["index"]), "")
     manifest = tmp_path / "manifest.csv"
     manifests.write(manifest, manifests.Manifest.from_rows(known))
     options = ["--file", file, "--manifest", manifest, "--out", tmp_path / "out"]
@@ -131,28 +160,52 @@ def test_a_manifest_tells_patients_in_two_splits(command, file, tmp_path):
     assert same["train", 6, "test", 6] == "True"
     assert same["train", 1, "test", 2] == "False"
     assert same["val", 1, "test", 9] == ""
+    held = leaks.read(options[-1]).groups["patient"]
+    assert (("val", 5), ("test", 2)) in held and len(held) == 2
+    code, said = command("audit", "breast", "--file", file, "--out", tmp_path / "out")
+    assert code == 0 and not leaks.read(options[-1]).groups
 
 
 def test_a_rebuilt_file_that_lacks_images_is_counted_by_official_rows(
-    command, tmp_path, monkeypatch
+    command, tmp_path
 ):
-    content = drawn.with_duplicates()
+    variant = catalog.parse("medmnist_rebuilt/breast_40")
+    said_of_itself = rebuilt.about(variant, splits=drawn.COUNTS)
+    content = drawn.with_duplicates(size=40) | {rebuilt.NAME: said_of_itself}
+    file = drawn.write(tmp_path / variant.file.name, content, first_row=40)
+    for line in (
+        ["medmnist_rebuilt/breast_40", "--manual-dir", tmp_path],
+        ["breast", "--file", file],
+    ):
+        code, said = command("audit", *line, "--out", tmp_path / "out")
+        assert code == 0, said
+        found = rows(tmp_path / "out")
+        assert {(r["index"], r["other_index"]) for r in found} == {
+            (str(p[1] + 40), str(p[3] + 40)) for p in drawn.KNOWN
+        }
+        assert {row["dataset"] for row in found} == {"medmnist/breast:1.0.0"}
 
-    class Rebuilt:
-        def images(self, split):
-            return content[f"{split}_images"][..., None]
 
-        def labels(self, split):
-            return content[f"{split}_labels"]
-
-        def index(self, split):
-            return np.arange(len(self.labels(split))) + 100
-
-    monkeypatch.setattr(contents.arrays, "find", lambda *_, **__: Rebuilt())
-    code, said = command("audit", "breast", "--phantom", "--out", tmp_path / "out")
-    assert code == 0, said
-    found = {(row["index"], row["other_index"]) for row in rows(tmp_path / "out")}
-    assert found == {(str(p[1] + 100), str(p[3] + 100)) for p in drawn.KNOWN}
+def test_a_file_of_another_dataset_or_beside_a_phantom_is_refused(
+    command, file, official_root, tmp_path
+):
+    retina = official_root / "retinamnist.npz"
+    said_of_itself = rebuilt.about(
+        catalog.parse("medmnist_rebuilt/breast_40"), splits=drawn.COUNTS
+    )
+    other = drawn.arrays() | {rebuilt.NAME: said_of_itself}
+    other = drawn.write(tmp_path / "other.npz", other)
+    far = drawn.write(tmp_path / "far.npz", drawn.arrays(), first_row=150)
+    for line, words in [
+        (["derma_corrected", "--file", retina], "has the images train 1,080"),
+        (["derma", "--file", retina], "Expected those of derma"),
+        (["pneumonia", "--file", other], "says that it is breast"),
+        (["breast", "--file", far], "Expected those of breast: train 546"),
+        (["breast", "--file", file, "--phantom"], "--file was given, and PHANTOM"),
+    ]:
+        code, said = command("audit", *line, "--out", tmp_path / "out")
+        assert code == 1 and words in said and "Traceback" not in said, said
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -160,10 +213,16 @@ def test_a_rebuilt_file_that_lacks_images_is_counted_by_official_rows(
     [
         ({"test_images": None}, "test_images"),
         ({"val_images": np.zeros((20, 28, 27), np.uint8)}, "val_images is uint8"),
-        ({"val_images": np.zeros((20, 28, 28, 3), np.uint8)}, "square and grey"),
-        ({"val_images": np.zeros((20, 30, 30), np.uint8)}, "several sizes"),
+        ({"val_images": np.zeros((20, 28, 28, 3), np.uint8)}, "uint8 (n, 28, 28)"),
+        ({"val_images": np.zeros((20, 30, 30), np.uint8)}, "of one size"),
         ({"train_images": np.zeros((40, 28, 28))}, "float64"),
-        ({"train_labels": np.zeros((39, 1), np.uint8)}, "train_labels is (39, 1)"),
+        (
+            {"train_labels": np.zeros((39, 1), np.uint8)},
+            "train_labels is uint8 (39, 1)",
+        ),
+        ({"test_index": np.arange(29)}, "test_index does not name a row"),
+        ({"test_index": np.zeros(30, int)}, "test_index does not name a row"),
+        ({"rebuilt": np.array("no JSON")}, "has not the form"),
     ],
 )
 def test_a_file_of_another_form_is_refused(command, tmp_path, change, words):
@@ -179,8 +238,14 @@ def test_bad_arguments_are_sentences(command, file, tmp_path):
     manifest = tmp_path / "manifest.csv"
     manifest.write_text("split,index,source,largest_difference\ntrain,0,a.png,0\n")
     for options, words in [
-        (["--file", tmp_path / "cut.npz"], "cut.npz cannot be read"),
-        (["--file", tmp_path / "text.npz"], "text.npz cannot be read"),
+        (
+            ["--file", tmp_path / "cut.npz"],
+            "cut.npz has not the form of an official file",
+        ),
+        (
+            ["--file", tmp_path / "text.npz"],
+            "text.npz has not the form of an official file",
+        ),
         (["--file", tmp_path / "none.npz"], "none.npz"),
         (["--file", file, "--threshold", "1.5"], "The threshold is 1.5"),
         (["--file", file, "--threshold", "nan"], "The threshold is nan"),
@@ -189,7 +254,7 @@ def test_bad_arguments_are_sentences(command, file, tmp_path):
         (["--manual-dir", tmp_path, "--file", file, "--out", file], "drawn.npz"),
     ]:
         code, said = command("audit", "breast", *options)
-        assert code == 1 and said.startswith("Error: ") and words in said, said
+        assert code == 1 and "Error: " in said and words in said, said
         assert "Traceback" not in said
 
 
