@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import pathlib
+import shutil
 import zipfile
 
 import numpy as np
@@ -288,3 +289,47 @@ def test_fifty_real_images_equal_the_official_ones_to_the_bit(real, size, tmp_pa
             for kind in ("images", "labels"):
                 wanted = official[f"{split}_{kind}"][rows]
                 np.testing.assert_array_equal(found[f"{split}_{kind}"], wanted)
+
+
+def exchange(made: Drawn, places: list[tuple[str, int]]) -> list[str]:
+    """Puts pictures of something else under the names of these sources."""
+    given, rng = manifests.read(made.manifest), np.random.default_rng(99)
+    names = [str(given[split]["source"][row]) for split, row in places]
+    for name in names:
+        (made.sources / name).write_bytes(draw(rng, name))
+    return names
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("size", [28, 40])
+def test_a_source_that_is_not_the_official_image_counts_as_missing(drawn, name, size):
+    made, places = drawn(name), [("train", 2), ("val", 0)]
+    names = exchange(made, places)
+    code, said = made.command(size=size)
+    assert code == 1 and "sources of 2 images are missing (train 2, val 0)" in said
+    code, said = made.command("--skip-missing", size=size)
+    assert code == 0 and "Left out: 2 images" in said, said
+    assert "sources of 2 images are not near the official ones of 28 pixels" in said
+    assert all(source in said for source in names)
+    with np.load(made.folder / f"{name}mnist_{size}_rebuilt.npz") as found:
+        np.testing.assert_array_equal(found["train_index"], [0, 1, 3, 4, 5])
+        np.testing.assert_array_equal(found["val_index"], [1, 2])
+
+
+def test_an_archive_of_other_images_under_the_right_names_is_refused(drawn):
+    made = drawn("breast")
+    exchange(made, [(s, i) for s, count in COUNTS.items() for i in range(count)])
+    code, said = made.command("--skip-missing", size=40)
+    assert code == 1 and "No image can be rebuilt. The sources of 13 images" in said
+    assert [p.name for p in made.folder.iterdir()] == ["breastmnist.npz"]
+
+
+def test_of_two_sources_with_one_name_the_right_one_counts(drawn, tmp_path):
+    made, right = drawn("breast"), tmp_path / "right"
+    shutil.copytree(made.sources, right)
+    exchange(made, [("train", 2), ("val", 0)])
+    for more in (right, made.sources):  # first the wrong ones, then the right ones
+        code, said = made.command("--source", more)
+        assert code == 0 and "13 equal, 0 within one level, 0 farther" in said, said
+        assert "13 sources occur more than once (" in said
+        made.sources = right
