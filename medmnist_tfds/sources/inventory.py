@@ -33,13 +33,13 @@ class Inventory:
             elif source is None:
                 if not self._archive.ignores(item.name):
                     self._others.append(item.name)
-            elif source.name in self._paths:
-                self._problems.append(
-                    f"{source.name} occurs twice: {item.name} was passed over, "
-                    f"{self._paths[source.name]} was taken."
-                )
             else:
-                self._paths[source.name] = item.name
+                if first := self._paths.get(source.name):
+                    self._problems.append(
+                        f"{source.name} occurs twice, as {first} and {item.shown}: the "
+                        "one that is nearer to the official image counts."
+                    )
+                self._paths.setdefault(source.name, item.shown)
                 yield source, item
 
     def facts(self, source: archives.Source) -> dict[str, str]:
@@ -92,6 +92,6 @@ class Inventory:
         try:
             rows = table.read(item.read())
         except (*reading.DAMAGE, ValueError, RuntimeError) as error:
-            self._problems.append(f"{item.name} cannot be read as a table: {error}.")
+            self._problems.append(f"{item.shown} cannot be read as a table: {error}.")
         else:
             self._tables.setdefault(table.file, {}).update(rows)

@@ -1,5 +1,6 @@
 """Bad input of `link`: each ends in a sentence or a row, and the rest is found."""
 
+import shutil
 import struct
 import zipfile
 import zlib
@@ -90,6 +91,8 @@ def test_an_archive_that_is_cut_off_is_read_as_far_as_it_goes(
     assert f"cut.{kind} is damaged or cut off" in said
     assert "Fetch it again" in said
     assert {name.split("/", 1)[1] for name in first} <= found(manifest)
+    nothing = "Nothing of it was read" in said  # a .zip has its list at the end
+    assert nothing == (kind == "zip") != ("What comes before was read" in said)
     if kind == "tar.gz":
         assert 3 < len(found(manifest)) < drawn.COUNT
 
@@ -143,6 +146,7 @@ def test_damaged_images_are_named_and_passed_over(breast, folder, link):
     said, manifest = link("breast", [folder], breast.official)
     for path in (cut, empty, text, chunk):
         assert f"{path.relative_to(folder.parent)} is damaged, or no image" in said
+    assert " object at 0x" not in said
     assert len(found(manifest)) == drawn.COUNT - 4
 
 
@@ -226,9 +230,31 @@ def test_a_source_that_occurs_twice_is_taken_once_and_named(
     again = drawn.write_zip(tmp_path / "again.zip", members)
     said, manifest = link("breast", [folder, again], breast.official)
     for name in members:
-        assert f"{name.split('/', 1)[1]} occurs twice: again/{name} was passed" in said
+        both = f"{folder.name}/{name} and again.zip/{name}"
+        assert f"{name.split('/', 1)[1]} occurs twice, as {both}: the one" in said
     assert len(found(manifest)) == drawn.COUNT
     assert not any(row["remark"] for row in manifest.rows())
+
+
+def test_of_two_sources_with_one_name_the_right_one_is_found(
+    tmp_path, breast, folder, link
+):
+    wrong = shutil.copytree(folder, tmp_path / "wrong")
+    for number, path in enumerate(images(wrong)[:5]):
+        path.write_bytes(drawn.content(drawn.picture([99, number]), path.name))
+    for given in ([wrong, folder], [folder, wrong]):
+        said, manifest = link("breast", given, breast.official)
+        assert len(found(manifest)) == drawn.COUNT
+        assert not any(row["remark"] for row in manifest.rows())
+
+
+def test_an_only_zip_that_is_cut_off_is_said_first(tmp_path, breast, folder, command):
+    path = drawn.write_zip(tmp_path / "cut.zip", packed(folder))
+    path.write_bytes(path.read_bytes()[:-100])
+    given = ("--source", path, "--official", breast.official)
+    code, said = command("link", "breast", *given, "--out", tmp_path / "m.csv")
+    assert code == 1 and said.startswith(f"{path} is damaged or cut off")
+    assert said.count("cut off") == 1 and "Nothing of it was read" in said
 
 
 def test_a_source_must_be_there_of_a_kind_that_is_read_and_given_once(
