@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from medmnist_tfds.data import archive, catalog
-from medmnist_tfds.process import checks, errors
+from medmnist_tfds.data import rebuilt as form
+from medmnist_tfds.process import checks, errors, files
 from medmnist_tfds.sources import (
     archives,
     assembling,
@@ -27,7 +28,6 @@ from medmnist_tfds.sources import (
 )
 from medmnist_tfds.sources import recipes as recipes_
 
-SIZES = range(8, 1025)
 _TRIAL = 64  # images by which recipes are compared
 _NAMED = 5  # of many, in a sentence
 _CHECKED = 28  # pixels of the official images that every source is compared with
@@ -92,6 +92,7 @@ def rebuild(
     manifest = manifests.manifest(name) if manifest is None else manifest
     manifest.check(asked.release.splits, of=asked.tfds_name)
     path = checks.path(out or variant.file.name)
+    files.check_writable(path, such_as=variant.file.name)
     known, reader = archives.ARCHIVES[name], reading.open(*sources)
     work = _Work(known, reader, manifest, skip_missing=skip_missing)
     labelled = archive.Archive(asked, folder=manual_dir)
@@ -116,18 +117,13 @@ def rebuild(
 
 
 def _variant(official: catalog.Variant, size: int) -> catalog.Variant:
-    dataset = official.dataset
-    if official.phantom or official.rebuilt or official.size != 28 or dataset.regroups:
-        whole = dataset.regroups or dataset.name
+    archives.of(official)
+    if official.size != _CHECKED:
         raise errors.MedMNISTError(
-            f"{official.tfds_name} cannot be rebuilt. Expected one of the ten, as "
-            f"{whole}, and the size apart. What was rebuilt of it is loaded in other "
-            "splits by their name."
+            f"{official.tfds_name} names a size. Expected it apart: give "
+            f"{official.dataset.name}, and --size."
         )
-    if type(size) is not int or size not in SIZES:
-        raise errors.MedMNISTError(
-            f"The size is {size!r}. Expected {SIZES.start} to {SIZES.stop - 1} pixels."
-        )
+    form.check_size(size)
     return dataclasses.replace(official, size=size, rebuilt=True)
 
 

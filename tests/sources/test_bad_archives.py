@@ -287,11 +287,14 @@ def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(
     (tmp_path / "file").touch()
     for out, words in (
         (tmp_path, "is a folder. Expected a file's name"),
+        (".", ". is a folder. Expected a file's name, such as breast.csv"),
+        ("", ". is a folder. Expected a file's name, such as breast.csv"),
+        ("/proc/x.csv", "/proc/x.csv cannot be written: "),
         (tmp_path / "file" / "a.csv", "There can be no folder"),
     ):
         given = ("--source", breast.sources[0], "--out", out)
         code, said = command("link", "breast", *given, "--official", "none.npz")
-        assert code == 1 and words in said
+        assert code == 1 and words in said and ".tmp" not in said
 
 
 @pytest.mark.parametrize("form", ["text", "size", "arrays", "pickle"])

@@ -230,20 +230,41 @@ def test_a_file_of_another_size_or_an_official_one_is_refused(drawn, tmp_path):
         made.builder(28, tmp_path / "tfds")
     with pytest.raises(errors.MedMNISTError, match="rebuild breast --source ARCHIVE"):
         made.builder(49, tmp_path / "tfds")
+    with pytest.raises(errors.MedMNISTError, match="size is 4. Expected 8 to 1024"):
+        made.builder(4, tmp_path / "tfds")
 
 
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
         ("breast", 4, "Expected 8 to 1024"),
-        ("medmnist_phantom/breast", 64, "cannot be rebuilt. Expected one of the ten"),
-        ("derma_corrected", 64, "as derma, and the size apart"),
+        ("medmnist_phantom/breast", 64, "or rebuilt. Expected one of the ten"),
+        ("derma_corrected", 64, "Expected one of the ten. Give derma"),
+        ("breast_64:3.0.0", 64, "names a size. Expected it apart: give breast"),
         ("pneumonia", 64, "No manifest of pneumonia ships"),
     ],
 )
 def test_what_cannot_be_rebuilt_is_said_before_anything_is_read(name, size, message):
     with pytest.raises(errors.MedMNISTError, match=message):
         rebuilding.rebuild(name, "nowhere", size=size)
+
+
+@pytest.mark.parametrize("out", [".", "", "/proc/x.npz"])
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(drawn, out):
+    made = drawn("breast")
+    made.sources = made.folder / "none"  # would be refused if it were looked at
+    code, said = made.command("--out", out)
+    wanted = "cannot be written" if "x" in out else "is a folder. Expected a file's"
+    assert code == 1 and said.startswith(f"{out or '.'} {wanted}")
+    assert ".tmp" not in said and "trial" not in said
+
+
+def test_a_file_of_another_name_than_the_loaders_is_told(drawn):
+    made = drawn("breast")
+    _, said = made.command("--out", made.folder / "mine.npz", size=40)
+    assert "It is looked for as breastmnist_40_rebuilt.npz: name it so" in said
+    _, said = made.command(size=40)
+    assert "It is looked for as" not in said
 
 
 def test_what_was_rebuilt_of_derma_loads_in_the_corrected_splits(drawn, monkeypatch):
