@@ -16,6 +16,8 @@ from PIL import Image, UnidentifiedImageError
 
 from medmnist_tfds.sources import archives, reading, recipes
 
+_LARGE_BYTES = 2**24  # of a file; so large ones are held once per core, not more
+
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
@@ -89,7 +91,10 @@ def candidates(
             waiting.append(
                 (item, pool.submit(decode, source, content, tuple(tried()), size))
             )
-            if len(waiting) > 2 * cores:
+            # While one is decoded others are at hand; scans have hundreds of megabytes.
+            most = cores - 1 if len(content) >= _LARGE_BYTES else 2 * cores
+            del content
+            while len(waiting) > most:
                 yield from _result(*waiting.popleft())
         while waiting:
             yield from _result(*waiting.popleft())

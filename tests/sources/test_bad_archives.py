@@ -1,7 +1,10 @@
 """Bad input of `link`: each ends in a sentence or a row, and the rest is found."""
 
+import os
+import pathlib
 import shutil
 import struct
+import time
 import zipfile
 import zlib
 
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 
 from medmnist_tfds.data import catalog
+from medmnist_tfds.sources import decoding
 
 
 @pytest.fixture
@@ -316,6 +320,29 @@ def test_an_official_file_of_another_form_is_refused(
         np.savez(path, **held)
     code, said = command("link", "breast", "--source", folder, "--official", path)
     assert code == 1 and "has not the form of an official file" in said
+
+
+@pytest.mark.parametrize("large, most", [(0, 2), (2**24, 5)])
+def test_so_few_files_are_held_that_large_ones_fit(
+    breast, folder, link, monkeypatch, large, most
+):
+    decode, read, held = decoding.image, pathlib.Path.read_bytes, [0]
+
+    def reading(path):
+        held.append(held[-1] + (path.suffix == ".png"))
+        return read(path)
+
+    def decoding_(*given):
+        time.sleep(0.02)
+        held.append(held[-1] - 1)
+        return decode(*given)
+
+    monkeypatch.setattr(decoding, "_LARGE_BYTES", large)
+    monkeypatch.setattr(decoding, "image", decoding_)
+    monkeypatch.setattr(pathlib.Path, "read_bytes", reading)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    _, manifest = link("breast", [folder], breast.official)
+    assert len(found(manifest)) == drawn.COUNT and max(held) <= most
 
 
 def test_a_zip_is_read_by_threads_without_mixing_files(tmp_path, breast, folder, link):

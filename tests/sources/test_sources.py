@@ -47,6 +47,13 @@ def test_what_has_no_sources_of_its_own_is_refused_by_all_three(name, whole, com
         assert f"Expected one of the ten. Give {whole}." in said
 
 
+def test_what_is_not_official_or_not_known_is_not_said_to_be(command):
+    said = " ".join(command("sources", "chest")[1].split())
+    assert "NIH's own lists, not ChestMNIST's split" in said
+    said = " ".join(command("sources", "derma")[1].split())
+    assert "does not speak of a crop, and the centred square is what was seen" in said
+
+
 def test_the_advice_for_a_manifest_names_what_can_be_linked():
     with pytest.raises(errors.MedMNISTError, match="`medmnist-tfds link derma --so"):
         manifests.manifest("derma_corrected")
