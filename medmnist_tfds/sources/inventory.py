@@ -17,6 +17,7 @@ class Inventory:
         self._archive = archive
         self._paths: dict[str, str] = {}  # of each source, where it was
         self._tables: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._twice: list[tuple[str, str]] = []
         self._others: list[str] = []
         self._odd: list[str] = []
         self._problems: list[str] = []
@@ -35,10 +36,7 @@ class Inventory:
                     self._others.append(item.name)
             else:
                 if first := self._paths.get(source.name):
-                    self._problems.append(
-                        f"{source.name} occurs twice, as {first} and {item.shown}: the "
-                        "one that is nearer to the official image counts."
-                    )
+                    self._twice.append((first, item.shown))
                 self._paths.setdefault(source.name, item.shown)
                 yield source, item
 
@@ -59,6 +57,12 @@ class Inventory:
         """Sentences on all files together."""
         title, notes = self._archive.title, list(self._problems)
         pictures = [n for n in self._others if n.lower().endswith(_PICTURES)]
+        if self._twice:
+            first, second = self._twice[0]
+            notes.append(
+                f"{len(self._twice):,} sources occur again under their names: {second} "
+                f"as {first}, ... Whichever is nearest to the official image counts."
+            )
         if pictures:
             notes.append(
                 f"{len(pictures):,} other images were passed over, as no source in "
