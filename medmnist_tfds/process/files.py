@@ -23,7 +23,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
       MedMNISTError: its folder cannot be made, or it is no path of a file.
     """
     path = checks.path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # which a long name does not make raise
         raise errors.MedMNISTError(f"{path} is a folder. Expected a file's name.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def check_writable(path: pathlib.Path, *, such_as: str) -> None:
     Raises:
       MedMNISTError: no file can be written there.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # which a long name does not make raise
         raise errors.MedMNISTError(
             f"{path} is a folder. Expected a file's name, such as {path / such_as}."
         )

@@ -294,6 +294,7 @@ def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(
         (".", ". is a folder. Expected a file's name, such as breast.csv"),
         ("", ". is a folder. Expected a file's name, such as breast.csv"),
         ("/proc/x.csv", "/proc/x.csv cannot be written: "),
+        ("f" * 300, "f cannot be written: File name too long"),
         (tmp_path / "file" / "a.csv", "There can be no folder"),
     ):
         given = ("--source", breast.sources[0], "--out", out)
