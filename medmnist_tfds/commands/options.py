@@ -43,3 +43,11 @@ ManualDir = Annotated[
         show_default="MEDMNIST_ROOT, or ~/.medmnist",
     ),
 ]
+Sources = Annotated[
+    list[pathlib.Path],
+    typer.Option(
+        "--source",
+        help="A folder, .zip or .tar.gz of the archive, read in place. Give it several "
+        "times if the archive has several files, or put them into one folder.",
+    ),
+]

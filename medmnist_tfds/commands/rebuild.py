@@ -18,10 +18,7 @@ _PROBLEMS = 20
 
 def rebuild(
     name: options.Name,
-    source: Annotated[
-        list[pathlib.Path],
-        typer.Option(help="A folder or archive of sources; may be given repeatedly."),
-    ],
+    source: options.Sources,
     size: Annotated[int, typer.Option(help="In pixels.")],
     manifest: Annotated[
         pathlib.Path | None,
@@ -88,6 +85,9 @@ def _say(made) -> None:
         terminal.say("No official file of this size is at hand to compare with.")
     else:
         _compared(made)
+    expected = made.variant.file.name
+    if made.path.name != expected:
+        terminal.say(f"It is looked for as {expected}: name it so to load it.")
     terminal.say(
         f'Load it: tfds.load("{made.variant.tfds_name}"), with MEDMNIST_ROOT or '
         "manual_dir where it lies."

@@ -16,19 +16,10 @@ from rich import progress as rich_progress
 
 from medmnist_tfds.commands import options, tables
 from medmnist_tfds.data import archive, catalog, progress
-from medmnist_tfds.process import errors, files, terminal
+from medmnist_tfds.process import files, terminal
 
 _SHOWN = 10  # problems
 _KEPT_EVERY = 300  # seconds
-
-Sources = Annotated[
-    list[pathlib.Path],
-    typer.Option(
-        "--source",
-        help="A folder, .zip or .tar.gz of the archive, read in place. Give it several "
-        "times if the archive has several files, or put them into one folder.",
-    ),
-]
 
 
 def sources(
@@ -54,9 +45,9 @@ def sources(
         terminal.CONSOLE.print(table)
         terminal.say("All facts of one: medmnist-tfds sources NAME")
         return
-    dataset = catalog.parse(name).dataset
-    _tell(archives.ARCHIVES[dataset.name])
-    _tell_traces(dataset, manual_dir)
+    facts = archives.of(catalog.parse(name))
+    _tell(facts)
+    _tell_traces(facts.dataset, manual_dir)
 
 
 def _tell(facts) -> None:
@@ -116,7 +107,7 @@ def _tell_traces(dataset: catalog.Dataset, manual_dir) -> None:
 
 def link(
     name: options.Name,
-    source: Sources,
+    source: options.Sources,
     out: Annotated[
         pathlib.Path | None,
         typer.Option(help="The manifest to write.", show_default="NAME.csv"),
@@ -144,11 +135,11 @@ def link(
     )
 
     variant = catalog.parse(name)
-    facts = archives.ARCHIVES[variant.dataset.name]
+    facts = archives.of(variant)
     reader = reading.open(*source)
     path = out or pathlib.Path(f"{variant.dataset.name}.csv")
+    files.check_writable(path, such_as=f"{variant.dataset.name}.csv")
     partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-    _check_writable(path)
     arrays = official_arrays.find(variant, file=official, folder=manual_dir)
     if official is not None:
         terminal.say(f"{official} is taken as it is: it was not verified.")
@@ -171,18 +162,6 @@ def link(
         "anew."
     )
     raise typer.Exit(130)
-
-
-def _check_writable(path: pathlib.Path) -> None:
-    """Now, not after hours of reading."""
-    if path.is_dir():
-        raise errors.MedMNISTError(
-            f"{path} is a folder. Expected a file's name, such as {path / 'NAME.csv'}."
-        )
-    trial = path.with_name(f".{path.name}.trial")
-    with files.replacing(trial) as temporary:
-        temporary.touch()
-    trial.unlink()
 
 
 def _tell_link(facts, found, seconds: float) -> None:

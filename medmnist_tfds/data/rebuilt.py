@@ -13,6 +13,19 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors
 
 NAME = "rebuilt"  # of the array: a text, in JSON
+SIZES = range(8, 1025)  # pixels
+
+
+def check_size(size: int) -> None:
+    """Whether there may be a file of this size.
+
+    Raises:
+      MedMNISTError: it is no number, or too small or large.
+    """
+    if type(size) is not int or size not in SIZES:
+        raise errors.MedMNISTError(
+            f"The size is {size!r}. Expected {SIZES.start} to {SIZES.stop - 1} pixels."
+        )
 
 
 def about(
@@ -61,7 +74,12 @@ def check(text: str, variant: catalog.Variant) -> dict:
 
 
 def missing(variant: catalog.Variant, looked: str) -> str:
-    """What to do where there is no such file."""
+    """What to do where there is no such file.
+
+    Raises:
+      MedMNISTError: there can be none of this size.
+    """
+    check_size(variant.size)
     version = variant.release.version
     name = variant.dataset.regroups or variant.dataset.name
     name += "" if version == catalog.DEFAULT_VERSION else f":{version}"

@@ -20,9 +20,11 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """A temporary path beside `path`, moved there if the body succeeds.
 
     Raises:
-      MedMNISTError: its folder cannot be made, or it is no path.
+      MedMNISTError: its folder cannot be made, or it is no path of a file.
     """
     path = checks.path(path)
+    if os.path.isdir(path):  # which a long name does not make raise
+        raise errors.MedMNISTError(f"{path} is a folder. Expected a file's name.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,6 +37,26 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: pathlib.Path, *, such_as: str) -> None:
+    """Before hours of work, not after them; `such_as` is a name that is expected.
+
+    Raises:
+      MedMNISTError: no file can be written there.
+    """
+    if os.path.isdir(path):  # which a long name does not make raise
+        raise errors.MedMNISTError(
+            f"{path} is a folder. Expected a file's name, such as {path / such_as}."
+        )
+    trial = path.with_name(f".{path.name}.trial")
+    try:
+        with replacing(trial) as temporary:
+            temporary.touch()
+        trial.unlink()
+    except OSError as error:
+        said = errors.said_by_system(OSError(error.errno, error.strerror))
+        raise errors.MedMNISTError(f"{path} cannot be written: {said}") from error
 
 
 def write_json(path: pathlib.Path, content: dict) -> None:

@@ -15,6 +15,7 @@ import types
 from collections.abc import Iterable, Mapping
 
 from medmnist_tfds.data import catalog
+from medmnist_tfds.process import errors
 from medmnist_tfds.sources import recipes
 
 
@@ -130,6 +131,22 @@ class Archive:
         if not label or None in numbers:
             return None
         return frozenset(numbers) - {-1}
+
+
+def of(variant: catalog.Variant) -> Archive:
+    """What an official dataset was made of.
+
+    Raises:
+      MedMNISTError: it is none of the ten as they were published.
+    """
+    dataset = variant.dataset
+    if variant.phantom or variant.rebuilt or dataset.regroups:
+        whole = dataset.regroups or dataset.name
+        raise errors.MedMNISTError(
+            f"{variant.tfds_name} has no sources of its own, and cannot be linked or "
+            f"rebuilt. Expected one of the ten. Give {whole}."
+        )
+    return ARCHIVES[dataset.name]
 
 
 def stem(name: str) -> str:

@@ -12,9 +12,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from medmnist_tfds.sources import archives, reading, recipes
+
+_LARGE_BYTES = 2**24  # of a file; so large ones are held once per core, not more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,15 +83,18 @@ def candidates(
             try:
                 content = item.read()  # here: archives are read from front to back
             except reading.DAMAGE as error:
-                yield Damage(f"{item.name} cannot be read ({error}).")
+                yield Damage(f"{item.shown} cannot be read ({error}).")
                 continue
             except (RuntimeError, NotImplementedError) as error:  # zipfile's, of forms
-                yield Damage(f"{item.name} cannot be read ({error}).")
+                yield Damage(f"{item.shown} cannot be read ({error}).")
                 continue
             waiting.append(
                 (item, pool.submit(decode, source, content, tuple(tried()), size))
             )
-            if len(waiting) > 2 * cores:
+            # While one is decoded others are at hand; scans have hundreds of megabytes.
+            most = cores - 1 if len(content) >= _LARGE_BYTES else 2 * cores
+            del content
+            while len(waiting) > most:
                 yield from _result(*waiting.popleft())
         while waiting:
             yield from _result(*waiting.popleft())
@@ -102,8 +107,10 @@ def _result(item, future) -> Iterator[Candidate | Damage]:
         yield from future.result()
     except Image.DecompressionBombError:
         yield Damage(
-            f"{item.name} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, "
+            f"{item.shown} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, "
             "Pillow's limit, and was passed over."
         )
+    except UnidentifiedImageError:  # Pillow's own words name an object of Python
+        yield Damage(f"{item.shown} is damaged, or no image (of an unknown format).")
     except Exception as error:  # Pillow, zlib and struct have many words for damage
-        yield Damage(f"{item.name} is damaged, or no image ({error}).")
+        yield Damage(f"{item.shown} is damaged, or no image ({error}).")

@@ -17,6 +17,7 @@ class Inventory:
         self._archive = archive
         self._paths: dict[str, str] = {}  # of each source, where it was
         self._tables: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._twice: list[tuple[str, str]] = []
         self._others: list[str] = []
         self._odd: list[str] = []
         self._problems: list[str] = []
@@ -33,13 +34,10 @@ class Inventory:
             elif source is None:
                 if not self._archive.ignores(item.name):
                     self._others.append(item.name)
-            elif source.name in self._paths:
-                self._problems.append(
-                    f"{source.name} occurs twice: {item.name} was passed over, "
-                    f"{self._paths[source.name]} was taken."
-                )
             else:
-                self._paths[source.name] = item.name
+                if first := self._paths.get(source.name):
+                    self._twice.append((first, item.shown))
+                self._paths.setdefault(source.name, item.shown)
                 yield source, item
 
     def facts(self, source: archives.Source) -> dict[str, str]:
@@ -59,6 +57,12 @@ class Inventory:
         """Sentences on all files together."""
         title, notes = self._archive.title, list(self._problems)
         pictures = [n for n in self._others if n.lower().endswith(_PICTURES)]
+        if self._twice:
+            first, second = self._twice[0]
+            notes.append(
+                f"{len(self._twice):,} sources occur again under their names: {second} "
+                f"as {first}, ... Whichever is nearest to the official image counts."
+            )
         if pictures:
             notes.append(
                 f"{len(pictures):,} other images were passed over, as no source in "
@@ -92,6 +96,6 @@ class Inventory:
         try:
             rows = table.read(item.read())
         except (*reading.DAMAGE, ValueError, RuntimeError) as error:
-            self._problems.append(f"{item.name} cannot be read as a table: {error}.")
+            self._problems.append(f"{item.shown} cannot be read as a table: {error}.")
         else:
             self._tables.setdefault(table.file, {}).update(rows)

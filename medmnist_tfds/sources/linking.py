@@ -197,6 +197,9 @@ class Linker:
             for number in match.sources
         }
         numbers = [n for n in match.sources if targets[n] == label] or [*match.sources]
+        # Of one name the first: copies are no twins.
+        first = {self._sources[n].name: n for n in reversed(numbers)}
+        numbers = sorted(first.values())
         # Of twins each is the source of one.
         number = min(numbers, key=lambda n: (taken[n], n))
         remarks = []
@@ -216,18 +219,19 @@ class Linker:
 
     def _check(self, reader: reading.Reader, link: Link) -> None:
         where = ", ".join(str(path) for path in reader.paths)
-        said = " ".join(link.problems[:3])
+        said = " ".join(p for p in link.problems[:3] if p not in reader.problems)
+        damage = "".join(f"{problem} " for problem in reader.problems[:3])
         advice = (
             f"See `medmnist-tfds sources {self._archive.dataset.name}` for the files "
             f"that are expected. {said}"
         ).rstrip()
         if not self._sources and self._is_whole:
             raise errors.MedMNISTError(
-                f"There is no image of {self._archive.title} in {where}. Expected "
-                f"{self._archive.files[0]}. {advice}"
+                f"{damage}There is no image of {self._archive.title} in {where}. "
+                f"Expected {self._archive.files[0]}. {advice}"
             )
         if self._sources and not link.found and self._is_whole:
             raise errors.MedMNISTError(
-                f"None of the {link.sources:,} images in {where} is near an official "
-                f"one. Expected {self._archive.title}. {advice}"
+                f"{damage}None of the {link.sources:,} images in {where} is near an "
+                f"official one. Expected {self._archive.title}. {advice}"
             )

@@ -97,10 +97,11 @@ def manifest(name: str) -> Manifest:
     if not shipped.is_file():
         names = sorted(p.name.removesuffix(".csv") for p in _SHIPPED.iterdir())
         known = [name for name in names if not name.endswith("_leaks")]
+        whole = dataset.regroups or dataset.name
         raise errors.MedMNISTError(
             f"No manifest of {dataset.name} ships with the package (there are: "
             f"{', '.join(known)}). Expected the archive that it was made of: get one "
-            f"by `medmnist-tfds link {dataset.name} --source ARCHIVE`."
+            f"by `medmnist-tfds link {whole} --source ARCHIVE`."
         )
     with importlib.resources.as_file(shipped) as path:
         return read(path)
@@ -173,6 +174,6 @@ def _counts(splits: Mapping[str, int]) -> str:
 
 def _no_manifest(path, reason: str) -> errors.MedMNISTError:
     return errors.MedMNISTError(
-        f"{path} is no manifest: {reason}. Expected a CSV file with the columns "
-        f"{','.join(COLUMNS)}, as `medmnist-tfds link` writes it."
+        f"{path} is no manifest: {reason.rstrip('.')}. Expected a CSV file with the "
+        f"columns {','.join(COLUMNS)}, as `medmnist-tfds link` writes it."
     )

@@ -20,6 +20,7 @@ from medmnist_tfds.process import checks, errors
 _SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 # What the libraries raise at bytes that are damaged or cut off.
 DAMAGE = (EOFError, OSError, zipfile.BadZipFile, tarfile.TarError, zlib.error)
+_Member = tuple[str, Callable[[], bytes]]  # path inside of an archive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +29,12 @@ class Item:
 
     `name` starts with the name of the folder or archive (without `.zip`), then comes
     the path inside, with `/`. Reading in the order of the reader is fast; `.tar.gz`
-    files are rewound where it is left.
+    files are rewound where it is left. `shown` is the same for people, with the `.zip`.
     """
 
     name: str
     read: Callable[[], bytes]
+    shown: str
 
     def open(self) -> io.BytesIO:
         return io.BytesIO(self.read())
@@ -78,9 +80,9 @@ class Reader:
             if path.is_dir():
                 yield from self._folder(path)
             elif suffix := _suffix(path):
-                yield from self._archive(path, path.name[: -len(suffix)])
+                yield from self._archive(path, path.name, suffix)
             else:
-                yield Item(path.name, path.read_bytes)
+                yield Item(path.name, path.read_bytes, path.name)
                 self.done_bytes += _size(path)
 
     def _folder(self, root: pathlib.Path) -> Iterator[Item]:
@@ -88,24 +90,28 @@ class Reader:
         for path in _files(root):
             name = f"{top}/{path.relative_to(root).as_posix()}"
             if suffix := _suffix(path):
-                yield from self._archive(path, name[: -len(suffix)])
+                yield from self._archive(path, name, suffix)
             else:
-                yield Item(name, path.read_bytes)
+                yield Item(name, path.read_bytes, name)
                 self.done_bytes += _size(path)
 
-    def _archive(self, path: pathlib.Path, top: str) -> Iterator[Item]:
-        start = self.done_bytes
-        members = self._zip if _suffix(path) == ".zip" else self._tar
+    def _archive(self, path: pathlib.Path, name: str, suffix: str) -> Iterator[Item]:
+        start, any_ = self.done_bytes, False
+        members = self._zip if suffix == ".zip" else self._tar
         try:
-            yield from members(path, top)
+            for inner, read in members(path):
+                any_ = True
+                top = name[: -len(suffix)]
+                yield Item(f"{top}/{inner}", read, f"{name}/{inner}")
         except DAMAGE as error:
+            before = "What comes before" if any_ else "Nothing of it"
             self.problems.append(
-                f"{path} is damaged or cut off ({error}). What comes before was read. "
-                "Expected a whole archive. Fetch it again."
+                f"{path} is damaged or cut off ({error}). {before} was read. Expected "
+                "a whole archive. Fetch it again."
             )
         self.done_bytes = start + _size(path)
 
-    def _zip(self, path: pathlib.Path, top: str) -> Iterator[Item]:
+    def _zip(self, path: pathlib.Path) -> Iterator[_Member]:
         archive = zipfile.ZipFile(path)  # kept open by the items that are read later
         members = [member for member in archive.infolist() if not member.is_dir()]
         locked = sum(member.flag_bits & 1 for member in members)
@@ -117,17 +123,17 @@ class Reader:
         for member in sorted(members, key=lambda member: member.filename):
             if not member.flag_bits & 1 and self._is_wanted(path, member.filename):
                 read = functools.partial(archive.read, member)
-                yield Item(f"{top}/{_inner(member.filename)}", read)
+                yield _inner(member.filename), read
             self.done_bytes += member.compress_size
 
-    def _tar(self, path: pathlib.Path, top: str) -> Iterator[Item]:
+    def _tar(self, path: pathlib.Path) -> Iterator[_Member]:
         start, lock = self.done_bytes, threading.Lock()
         raw = io.FileIO(path)  # kept open by the items that are read later
         archive = tarfile.open(fileobj=io.BufferedReader(raw))
         for member in archive:
             if member.isfile() and self._is_wanted(path, member.name):
                 read = functools.partial(_read_member, archive, member, lock)
-                yield Item(f"{top}/{_inner(member.name)}", read)
+                yield _inner(member.name), read
             self.done_bytes = start + raw.tell()
 
     def _is_wanted(self, path: pathlib.Path, name: str) -> bool:

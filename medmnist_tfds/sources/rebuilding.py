@@ -2,29 +2,35 @@
 
 Splits, order and labels are the official ones. Never enlarges an official image in the
 place of a source that is missing: there is no file then, or one that lacks the image.
+Never trusts a source's name: at 28 pixels it must look like the official image.
 """
 
+import collections
 import contextlib
 import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from medmnist_tfds.data import archive, catalog
-from medmnist_tfds.process import checks, errors
+from medmnist_tfds.data import rebuilt as form
+from medmnist_tfds.process import checks, errors, files
 from medmnist_tfds.sources import (
     archives,
     assembling,
     decoding,
     kinds,
     manifests,
+    matching,
     reading,
 )
 from medmnist_tfds.sources import recipes as recipes_
 
-SIZES = range(8, 1025)
 _TRIAL = 64  # images by which recipes are compared
 _NAMED = 5  # of many, in a sentence
+_CHECKED = 28  # pixels of the official images that every source is compared with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,7 +41,8 @@ class Rebuilt:
       recipe: by which: the one that comes nearest to the official images of this size;
         where none are at hand, to those of 28 pixels, but with Pillow's grey of today
         and no JPEG.
-      missing: official images that the file lacks.
+      missing: official images that the file lacks: without a source, or with one that
+        is not near the official image.
       compared: split -> state -> images, beside the official file of this size; None
         where none is at hand.
       farthest: rows that differ by more than one level, and by how much.
@@ -76,8 +83,8 @@ def rebuild(
       each: called after every source, with how many of how many there have been.
 
     Raises:
-      MedMNISTError: no such dataset, size or manifest; sources are missing or damaged,
-        and `skip_missing` is not set; none is there.
+      MedMNISTError: no such dataset, size or manifest; sources are missing, damaged or
+        of other images, and `skip_missing` is not set; none is left.
     """
     asked = catalog.parse(dataset) if isinstance(dataset, str) else dataset
     variant = _variant(asked, size)
@@ -85,15 +92,18 @@ def rebuild(
     manifest = manifests.manifest(name) if manifest is None else manifest
     manifest.check(asked.release.splits, of=asked.tfds_name)
     path = checks.path(out or variant.file.name)
+    files.check_writable(path, such_as=variant.file.name)
     known, reader = archives.ARCHIVES[name], reading.open(*sources)
     work = _Work(known, reader, manifest, skip_missing=skip_missing)
     labelled = archive.Archive(asked, folder=manual_dir)
     official = assembling.official(labelled, size, manual_dir)
-    recipe = work.best_recipe(official or labelled)
+    proof = work.best_recipe(labelled)
     if official is None:  # of BreastMNIST's 64 pixels, neither step of the 28 is seen
-        recipe = dataclasses.replace(recipe, jpeg=None, grey="rounded")
+        recipe = dataclasses.replace(proof, jpeg=None, grey="rounded")
+    else:
+        recipe = proof if size == _CHECKED else work.best_recipe(official)
     with assembling.Rows(variant, path) as rows:
-        work.fill(rows, recipe, size, each)
+        work.fill(rows, recipe, _Proof(labelled, proof), each)
         rows.write(path, labelled, recipe)
         return Rebuilt(
             path=path,
@@ -107,19 +117,28 @@ def rebuild(
 
 
 def _variant(official: catalog.Variant, size: int) -> catalog.Variant:
-    dataset = official.dataset
-    if official.phantom or official.rebuilt or official.size != 28 or dataset.regroups:
-        whole = dataset.regroups or dataset.name
+    archives.of(official)
+    if official.size != _CHECKED:
         raise errors.MedMNISTError(
-            f"{official.tfds_name} cannot be rebuilt. Expected one of the ten, as "
-            f"{whole}, and the size apart. What was rebuilt of it is loaded in other "
-            "splits by their name."
+            f"{official.tfds_name} names a size. Expected it apart: give "
+            f"{official.dataset.name}, and --size."
         )
-    if type(size) is not int or size not in SIZES:
-        raise errors.MedMNISTError(
-            f"The size is {size!r}. Expected {SIZES.start} to {SIZES.stop - 1} pixels."
-        )
+    form.check_size(size)
     return dataclasses.replace(official, size=size, rebuilt=True)
+
+
+class _Proof:
+    """Whether a source is what an official image was made of."""
+
+    def __init__(self, official: archive.Archive, recipe: recipes_.Recipe):
+        self.recipe = dataclasses.replace(recipe, size=_CHECKED)
+        self._images = {split: official.images(split) for split in catalog.SPLITS}
+
+    def distance(self, place: assembling.Row, small: np.ndarray) -> float:
+        """Root mean square, in levels, of the source at 28 pixels."""
+        split, row = place
+        _, squares = assembling.levels(small, self._images[split][row])
+        return (squares / small.size) ** 0.5
 
 
 class _Work:
@@ -138,7 +157,8 @@ class _Work:
                 )
             else:
                 unknown.append(place)
-        there = {source.name for source, _ in self._files()}
+        times = collections.Counter(source.name for source, _ in self._files())
+        there = set(times)
         absent = [p for name in self._rows.keys() - there for p, _ in self._rows[name]]
         if not there:
             raise errors.MedMNISTError(
@@ -147,6 +167,11 @@ class _Work:
                 "archives, or the manifest that `medmnist-tfds link` made of these."
             )
         self._total = len(there)
+        if twice := [name for name, count in times.items() if count > 1]:
+            self.problems.append(
+                f"{len(twice):,} sources occur more than once ({_listed(twice)}): of "
+                "each the one that is nearest to the official image counts."
+            )
         if (unknown or absent) and not skip_missing:
             raise _refusal([*unknown, *absent], known.title)
 
@@ -155,11 +180,9 @@ class _Work:
         return source.split("#", 1)[0]
 
     def _files(self) -> Iterator[tuple[archives.Source, reading.Item]]:
-        seen = set()
         for item in self._reader:
             source = self._archive.recognise(item.name)
-            if source and source.name in self._rows and source.name not in seen:
-                seen.add(source.name)
+            if source and source.name in self._rows:
                 yield source, item
 
     def _candidates(self, tried, size: int):
@@ -183,38 +206,66 @@ class _Work:
         if len(tried) == 1 or not pairs:
             return self._archive.recipe
         wanted = assembling.chosen(official, [place for place, _ in pairs])
+        most = matching.LIMIT**2 * next(iter(wanted.values())).size
 
         def fit(recipe) -> tuple[int, float]:
             far = [assembling.levels(s[recipe], wanted[place]) for place, s in pairs]
-            return -sum(d == 0 for d, _ in far), sum(squares for _, squares in far)
+            # Sources of other images count the same for every recipe.
+            return -sum(d == 0 for d, _ in far), sum(min(s, most) for _, s in far)
 
         return min(tried, key=fit)  # the first of those that are equally good
 
-    def fill(self, rows: "assembling.Rows", recipe, size: int, each) -> None:
+    def fill(self, rows: "assembling.Rows", recipe, proof: _Proof, each) -> None:
         seen: set[str] = set()
-        for candidate in self._candidates((recipe,), size):
+        nearest: dict[assembling.Row, float] = {}
+        far: dict[assembling.Row, str] = {}
+        for candidate in self._candidates((recipe, proof.recipe), rows.variant.size):
             if isinstance(candidate, decoding.Damage):
                 self.problems.append(candidate.text)
                 continue
             name = candidate.source.name
             for place in self._places(name):
-                rows.put(place, candidate.small[recipe])
+                distance = proof.distance(place, candidate.small[proof.recipe])
+                if distance > matching.LIMIT:
+                    far[place] = name
+                elif distance < nearest.get(place, np.inf):
+                    nearest[place] = distance
+                    rows.put(place, candidate.small[recipe])
             seen.add(self._scan(name))
             each(len(seen), self._total)
         self.problems += self._reader.problems
+        self._tell_far({place: far[place] for place in far.keys() - nearest.keys()})
+        if not nearest:
+            raise errors.MedMNISTError(
+                f"No image can be rebuilt. {' '.join(self.problems[:_NAMED])} Expected "
+                f"the original files of {self._archive.title}."
+            )
         if rows.missing and not self._skips:
             raise _refusal(rows.missing, self._archive.title, self.problems)
+
+    def _tell_far(self, far: dict[assembling.Row, str]) -> None:
+        if far:
+            named = [f"{far[place]} ({place[0]} {place[1]})" for place in sorted(far)]
+            self.problems.insert(
+                0,
+                f"The sources of {len(far):,} images are not near the official ones of "
+                f"{_CHECKED} pixels, and count as missing: {_listed(named)}. Were "
+                "they edited, or is this another version of the archive?",
+            )
 
     def _places(self, name: str) -> list[assembling.Row]:
         return [p for p, source in self._rows[self._scan(name)] if source == name]
 
 
 def _refusal(missing, title: str, problems: Sequence[str] = ()) -> errors.MedMNISTError:
-    named = ", ".join(f"{split} {row}" for split, row in sorted(missing)[:_NAMED])
-    more = ", ..." if len(missing) > _NAMED else ""
+    named = _listed([f"{split} {row}" for split, row in sorted(missing)])
     said = " ".join(problems[:_NAMED])
     return errors.MedMNISTError(
-        f"The sources of {len(missing):,} images are missing ({named}{more}). {said} "
+        f"The sources of {len(missing):,} images are missing ({named}). {said} "
         f"Expected all of {title}. Give every part of the archive; or leave these "
         "images out with --skip-missing (skip_missing=True).".replace("  ", " ")
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_NAMED], *["..."][: len(names) > _NAMED]])

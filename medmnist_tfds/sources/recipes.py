@@ -34,6 +34,7 @@ class Recipe:
         so that an oblong image is squeezed.
       filter: of the resizing, antialiased as Pillow's are.
       jpeg: quality of the JPEG that the small image was stored in, if it was.
+      size: in pixels, where it is another than the caller's.
     """
 
     mode: Literal["L", "RGB"] = "L"
@@ -41,6 +42,7 @@ class Recipe:
     crop: Literal["centre", "none"] = "centre"
     filter: str = "bilinear"
     jpeg: int | None = None
+    size: int | None = None
 
     def __post_init__(self):
         for name, known in (
@@ -65,6 +67,7 @@ class Recipe:
         image = cut_grey(image) if is_cut else image.convert(self.mode)
         if self.crop == "centre":
             image = centred_square(image)
+        size = self.size or size
         return image.resize((size, size), _FILTERS[self.filter])
 
     def finish(self, small: Image.Image) -> np.ndarray:

@@ -1,6 +1,10 @@
 """Bad input of `link`: each ends in a sentence or a row, and the rest is found."""
 
+import os
+import pathlib
+import shutil
 import struct
+import time
 import zipfile
 import zlib
 
@@ -9,6 +13,7 @@ import numpy as np
 import pytest
 
 from medmnist_tfds.data import catalog
+from medmnist_tfds.sources import decoding
 
 
 @pytest.fixture
@@ -90,6 +95,8 @@ def test_an_archive_that_is_cut_off_is_read_as_far_as_it_goes(
     assert f"cut.{kind} is damaged or cut off" in said
     assert "Fetch it again" in said
     assert {name.split("/", 1)[1] for name in first} <= found(manifest)
+    nothing = "Nothing of it was read" in said  # a .zip has its list at the end
+    assert nothing == (kind == "zip") != ("What comes before was read" in said)
     if kind == "tar.gz":
         assert 3 < len(found(manifest)) < drawn.COUNT
 
@@ -143,6 +150,7 @@ def test_damaged_images_are_named_and_passed_over(breast, folder, link):
     said, manifest = link("breast", [folder], breast.official)
     for path in (cut, empty, text, chunk):
         assert f"{path.relative_to(folder.parent)} is damaged, or no image" in said
+    assert " object at 0x" not in said
     assert len(found(manifest)) == drawn.COUNT - 4
 
 
@@ -225,10 +233,32 @@ def test_a_source_that_occurs_twice_is_taken_once_and_named(
     members = dict(list(packed(folder).items())[:2])
     again = drawn.write_zip(tmp_path / "again.zip", members)
     said, manifest = link("breast", [folder, again], breast.official)
-    for name in members:
-        assert f"{name.split('/', 1)[1]} occurs twice: again/{name} was passed" in said
+    name = next(iter(members))
+    both = f"again.zip/{name} as {folder.name}/{name}, ..."
+    assert f"2 sources occur again under their names: {both} Whichever" in said
     assert len(found(manifest)) == drawn.COUNT
     assert not any(row["remark"] for row in manifest.rows())
+
+
+def test_of_two_sources_with_one_name_the_right_one_is_found(
+    tmp_path, breast, folder, link
+):
+    wrong = shutil.copytree(folder, tmp_path / "wrong")
+    for number, path in enumerate(images(wrong)[:5]):
+        path.write_bytes(drawn.content(drawn.picture([99, number]), path.name))
+    for given in ([wrong, folder], [folder, wrong]):
+        said, manifest = link("breast", given, breast.official)
+        assert len(found(manifest)) == drawn.COUNT
+        assert not any(row["remark"] for row in manifest.rows())
+
+
+def test_an_only_zip_that_is_cut_off_is_said_first(tmp_path, breast, folder, command):
+    path = drawn.write_zip(tmp_path / "cut.zip", packed(folder))
+    path.write_bytes(path.read_bytes()[:-100])
+    given = ("--source", path, "--official", breast.official)
+    code, said = command("link", "breast", *given, "--out", tmp_path / "m.csv")
+    assert code == 1 and said.startswith(f"{path} is damaged or cut off")
+    assert said.count("cut off") == 1 and "Nothing of it was read" in said
 
 
 def test_a_source_must_be_there_of_a_kind_that_is_read_and_given_once(
@@ -261,11 +291,15 @@ def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(
     (tmp_path / "file").touch()
     for out, words in (
         (tmp_path, "is a folder. Expected a file's name"),
+        (".", ". is a folder. Expected a file's name, such as breast.csv"),
+        ("", ". is a folder. Expected a file's name, such as breast.csv"),
+        ("/proc/x.csv", "/proc/x.csv cannot be written: "),
+        ("f" * 300, "f cannot be written: File name too long"),
         (tmp_path / "file" / "a.csv", "There can be no folder"),
     ):
         given = ("--source", breast.sources[0], "--out", out)
         code, said = command("link", "breast", *given, "--official", "none.npz")
-        assert code == 1 and words in said
+        assert code == 1 and words in said and ".tmp" not in said
 
 
 @pytest.mark.parametrize("form", ["text", "size", "arrays", "pickle"])
@@ -287,6 +321,29 @@ def test_an_official_file_of_another_form_is_refused(
         np.savez(path, **held)
     code, said = command("link", "breast", "--source", folder, "--official", path)
     assert code == 1 and "has not the form of an official file" in said
+
+
+@pytest.mark.parametrize("large, most", [(0, 2), (2**24, 5)])
+def test_so_few_files_are_held_that_large_ones_fit(
+    breast, folder, link, monkeypatch, large, most
+):
+    decode, read, held = decoding.image, pathlib.Path.read_bytes, [0]
+
+    def reading(path):
+        held.append(held[-1] + (path.suffix == ".png"))
+        return read(path)
+
+    def decoding_(*given):
+        time.sleep(0.02)
+        held.append(held[-1] - 1)
+        return decode(*given)
+
+    monkeypatch.setattr(decoding, "_LARGE_BYTES", large)
+    monkeypatch.setattr(decoding, "image", decoding_)
+    monkeypatch.setattr(pathlib.Path, "read_bytes", reading)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    _, manifest = link("breast", [folder], breast.official)
+    assert len(found(manifest)) == drawn.COUNT and max(held) <= most
 
 
 def test_a_zip_is_read_by_threads_without_mixing_files(tmp_path, breast, folder, link):

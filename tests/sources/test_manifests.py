@@ -8,6 +8,7 @@ import official_form
 import pytest
 
 from medmnist_tfds import catalog, sources
+from medmnist_tfds.process import errors
 from medmnist_tfds.sources import manifests
 
 
@@ -69,6 +70,9 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path, text, reason):
     path.write_bytes(text.encode("latin-1"))
     with official_form.refused(str(path), "is no manifest", reason, "Expected"):
         manifests.read(path)
+    with pytest.raises(errors.MedMNISTError) as caught:
+        manifests.read(path)
+    assert ".." not in str(caught.value).removeprefix(str(path))
 
 
 def test_a_manifest_of_another_release_is_refused():

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import pathlib
+import shutil
 import zipfile
 
 import numpy as np
@@ -229,20 +230,41 @@ def test_a_file_of_another_size_or_an_official_one_is_refused(drawn, tmp_path):
         made.builder(28, tmp_path / "tfds")
     with pytest.raises(errors.MedMNISTError, match="rebuild breast --source ARCHIVE"):
         made.builder(49, tmp_path / "tfds")
+    with pytest.raises(errors.MedMNISTError, match="size is 4. Expected 8 to 1024"):
+        made.builder(4, tmp_path / "tfds")
 
 
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
         ("breast", 4, "Expected 8 to 1024"),
-        ("medmnist_phantom/breast", 64, "cannot be rebuilt. Expected one of the ten"),
-        ("derma_corrected", 64, "as derma, and the size apart"),
+        ("medmnist_phantom/breast", 64, "or rebuilt. Expected one of the ten"),
+        ("derma_corrected", 64, "Expected one of the ten. Give derma"),
+        ("breast_64:3.0.0", 64, "names a size. Expected it apart: give breast"),
         ("pneumonia", 64, "No manifest of pneumonia ships"),
     ],
 )
 def test_what_cannot_be_rebuilt_is_said_before_anything_is_read(name, size, message):
     with pytest.raises(errors.MedMNISTError, match=message):
         rebuilding.rebuild(name, "nowhere", size=size)
+
+
+@pytest.mark.parametrize("out", [".", "", "/proc/x.npz"])
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(drawn, out):
+    made = drawn("breast")
+    made.sources = made.folder / "none"  # would be refused if it were looked at
+    code, said = made.command("--out", out)
+    wanted = "cannot be written" if "x" in out else "is a folder. Expected a file's"
+    assert code == 1 and said.startswith(f"{out or '.'} {wanted}")
+    assert ".tmp" not in said and "trial" not in said
+
+
+def test_a_file_of_another_name_than_the_loaders_is_told(drawn):
+    made = drawn("breast")
+    _, said = made.command("--out", made.folder / "mine.npz", size=40)
+    assert "It is looked for as breastmnist_40_rebuilt.npz: name it so" in said
+    _, said = made.command(size=40)
+    assert "It is looked for as" not in said
 
 
 def test_what_was_rebuilt_of_derma_loads_in_the_corrected_splits(drawn, monkeypatch):
@@ -288,3 +310,47 @@ def test_fifty_real_images_equal_the_official_ones_to_the_bit(real, size, tmp_pa
             for kind in ("images", "labels"):
                 wanted = official[f"{split}_{kind}"][rows]
                 np.testing.assert_array_equal(found[f"{split}_{kind}"], wanted)
+
+
+def exchange(made: Drawn, places: list[tuple[str, int]]) -> list[str]:
+    """Puts pictures of something else under the names of these sources."""
+    given, rng = manifests.read(made.manifest), np.random.default_rng(99)
+    names = [str(given[split]["source"][row]) for split, row in places]
+    for name in names:
+        (made.sources / name).write_bytes(draw(rng, name))
+    return names
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("size", [28, 40])
+def test_a_source_that_is_not_the_official_image_counts_as_missing(drawn, name, size):
+    made, places = drawn(name), [("train", 2), ("val", 0)]
+    names = exchange(made, places)
+    code, said = made.command(size=size)
+    assert code == 1 and "sources of 2 images are missing (train 2, val 0)" in said
+    code, said = made.command("--skip-missing", size=size)
+    assert code == 0 and "Left out: 2 images" in said, said
+    assert "sources of 2 images are not near the official ones of 28 pixels" in said
+    assert all(source in said for source in names)
+    with np.load(made.folder / f"{name}mnist_{size}_rebuilt.npz") as found:
+        np.testing.assert_array_equal(found["train_index"], [0, 1, 3, 4, 5])
+        np.testing.assert_array_equal(found["val_index"], [1, 2])
+
+
+def test_an_archive_of_other_images_under_the_right_names_is_refused(drawn):
+    made = drawn("breast")
+    exchange(made, [(s, i) for s, count in COUNTS.items() for i in range(count)])
+    code, said = made.command("--skip-missing", size=40)
+    assert code == 1 and "No image can be rebuilt. The sources of 13 images" in said
+    assert [p.name for p in made.folder.iterdir()] == ["breastmnist.npz"]
+
+
+def test_of_two_sources_with_one_name_the_right_one_counts(drawn, tmp_path):
+    made, right = drawn("breast"), tmp_path / "right"
+    shutil.copytree(made.sources, right)
+    exchange(made, [("train", 2), ("val", 0)])
+    for more in (right, made.sources):  # first the wrong ones, then the right ones
+        code, said = made.command("--source", more)
+        assert code == 0 and "13 equal, 0 within one level, 0 farther" in said, said
+        assert "13 sources occur more than once (" in said
+        made.sources = right

@@ -6,7 +6,8 @@ from PIL import Image
 
 from medmnist_tfds import catalog
 from medmnist_tfds.data.medmnist_phantom import images as phantoms
-from medmnist_tfds.sources import archives, jpeg_trace, recipes
+from medmnist_tfds.process import errors
+from medmnist_tfds.sources import archives, jpeg_trace, manifests, recipes
 
 
 def test_sources_lists_the_ten_at_eighty_columns(command):
@@ -28,6 +29,34 @@ def test_sources_tells_all_facts_of_one(name, command, places):
     assert "".join(str(archive.recipe).split()) in told
     assert archive.license is None or "".join(archive.license.split()) in told
     assert "Noofficialfileisathand" in told
+
+
+@pytest.mark.parametrize(
+    "name, whole",
+    [
+        ("derma_corrected", "derma"),
+        ("medmnist_phantom/breast", "breast"),
+        ("medmnist_rebuilt/breast_64", "breast"),
+    ],
+)
+def test_what_has_no_sources_of_its_own_is_refused_by_all_three(name, whole, command):
+    for words in (["sources"], ["link", "--source", "."], ["rebuild", "--size", 64]):
+        given = ["--source", "."] if words[0] == "rebuild" else []
+        code, said = command(words[0], name, *words[1:], *given)
+        assert code == 1 and "has no sources of its own" in said
+        assert f"Expected one of the ten. Give {whole}." in said
+
+
+def test_what_is_not_official_or_not_known_is_not_said_to_be(command):
+    said = " ".join(command("sources", "chest")[1].split())
+    assert "NIH's own lists, not ChestMNIST's split" in said
+    said = " ".join(command("sources", "derma")[1].split())
+    assert "does not speak of a crop, and the centred square is what was seen" in said
+
+
+def test_the_advice_for_a_manifest_names_what_can_be_linked():
+    with pytest.raises(errors.MedMNISTError, match="`medmnist-tfds link derma --so"):
+        manifests.manifest("derma_corrected")
 
 
 @pytest.mark.parametrize("name", sorted(set(catalog.DATASETS) - {"chest"}))
