@@ -4,6 +4,7 @@ Never leaves a half-written file under its final name.
 """
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -20,11 +21,12 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """A temporary path beside `path`, moved there if the body succeeds.
 
     Raises:
-      MedMNISTError: its folder cannot be made, or it is no path of a file.
+      MedMNISTError: its folder cannot be made, or it is no path.
+      IsADirectoryError: it is a folder.
     """
     path = checks.path(path)
     if os.path.isdir(path):  # which a long name does not make raise
-        raise errors.MedMNISTError(f"{path} is a folder. Expected a file's name.")
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
