@@ -50,7 +50,7 @@ def tpu_check(
 ) -> None:
     """Compiles a training step for a TPU, without one, and says what it takes.
 
-    Wants the extra [tpu-test]: the TPU's compiler. Takes two minutes and more.
+    Wants the extra `tpu-test`: the TPU's compiler. Takes two minutes and more.
     """
     known = checks.PRECISIONS | {name: name for name in checks.PRECISIONS.values()}
     if precision not in known:
