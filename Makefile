@@ -40,7 +40,10 @@ test-jax: .venv-jax/installed-test
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) -m "not slow" \
 		tests/train tests/models tests/commands/test_train.py tests/test_lanes.py
 
-# Training steps, compiled for TPUs by their own compiler; no TPU is needed.
+# Training steps, compiled for TPUs by their own compiler; no TPU is needed. Keras is
+# that of Colab's TPU image, and TensorFlow what an installation adds there.
+OF_COLAB = $(shell grep -h "^keras==" notebooks/colab/tpu.txt; \
+	grep -h "^tensorflow==" notebooks/colab/cpu.txt)
 test-tpu: .venv-tpu/installed-test
 	.venv-tpu/bin/python -m pytest --numprocesses 2 -m slow tests/train/test_tpu_check.py
 
@@ -115,7 +118,7 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@echo "Installing the TPU's compiler and all else into .venv-tpu"
 	@$(call environment,.venv-tpu,$(PYTHON))
 	@$(call install,.venv-tpu,--editable '.[tpu-test]' 'pytest>=8' pytest-timeout \
-		pytest-xdist)
+		pytest-xdist $(OF_COLAB))
 	@touch $@
 
 # What we are measured against: PyTorch and the official package, by themselves.

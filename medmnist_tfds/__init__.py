@@ -6,13 +6,22 @@ modules wherever they lie. Never imports TensorFlow, reads files, downloads or p
 
 import importlib
 
-from medmnist_tfds.data.medmnist import medmnist_dataset_builder as _medmnist  # noqa: F401
-from medmnist_tfds.data.medmnist_phantom import (
-    medmnist_phantom_dataset_builder as _phantom,  # noqa: F401
-)
-from medmnist_tfds.data.medmnist_rebuilt import (
-    medmnist_rebuilt_dataset_builder as _rebuilt,  # noqa: F401
-)
+try:
+    from medmnist_tfds.data.medmnist import medmnist_dataset_builder as _medmnist  # noqa: F401
+    from medmnist_tfds.data.medmnist_phantom import (
+        medmnist_phantom_dataset_builder as _phantom,  # noqa: F401
+    )
+    from medmnist_tfds.data.medmnist_rebuilt import (
+        medmnist_rebuilt_dataset_builder as _rebuilt,  # noqa: F401
+    )
+except Exception as error:
+    if type(error).__name__ != "VersionError":  # protobuf's; older ones have it not
+        raise
+    raise ImportError(
+        f"TensorFlow Datasets cannot be imported: {error} Expected packages that go "
+        'together. Run `pip install "tensorflow-metadata<1.18"`, as an installation of '
+        "medmnist-tfds does, and restart Python."
+    ) from None
 
 __version__ = "0.1.0"
 

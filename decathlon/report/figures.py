@@ -93,11 +93,10 @@ def _matrix(axes, matrix: confusion.Matrix) -> None:
     axes.set_yticks(range(len(down)), down, fontsize=7)
     axes.set_xticks(range(len(across)), across, fontsize=7, rotation=90)
     axes.set_title(f"{matrix.dataset.paper_name}\n{matrix.caption}", fontsize=8)
-    side = "label" if matrix.is_of_outcomes else "true"
-    axes.set_ylabel(side, fontsize=8)
-    if matrix.dataset.label_note:
-        note = textwrap.fill(matrix.dataset.label_note, 50)
-        axes.set_xlabel(note, fontsize=7)
+    sides = ("label", "") if matrix.is_of_outcomes else ("true", "predicted")
+    axes.set_ylabel(sides[0], fontsize=8)
+    note = textwrap.fill(matrix.dataset.label_note or "", 50)
+    axes.set_xlabel("\n".join(filter(None, [sides[1], note])), fontsize=7)
 
 
 def _names(panel: splits.Panel, whole: int) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from medmnist_tfds.data import catalog, formats, png, progress
+from medmnist_tfds.process import errors
 
 HOMEPAGE = "https://medmnist.com/"
 _MANY = 5_000  # images: a second of writing; fewer have no bar
@@ -125,7 +126,12 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _download_and_prepare(self, dl_manager, download_config) -> None:
         with _tfdss_bars_hidden() as were_shown:
             self._are_bars_shown = were_shown
-            self.make(dl_manager, download_config)
+            try:
+                self.make(dl_manager, download_config)
+            except RuntimeError as error:  # in which TFDS wraps what its writer says
+                if said := errors.systems(error, self.data_dir_root):
+                    raise said from error
+                raise
         self.is_new = True
 
     def make(self, dl_manager, download_config: tfds.download.DownloadConfig) -> None:

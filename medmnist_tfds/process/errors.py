@@ -5,6 +5,7 @@ Never raised for a mistake of our own; the command line prints it without a trac
 
 import difflib
 import errno
+import os
 from collections.abc import Mapping
 
 _ADVICE = {
@@ -36,6 +37,17 @@ def said_by_system(error: OSError) -> str:
     said = f"{' -> '.join(paths)}: {error.strerror}" if paths else error.strerror
     said = (said or str(error) or type(error).__name__).rstrip(".")
     return " ".join(filter(None, [f"{said}.", _ADVICE.get(error.errno)]))
+
+
+def systems(error: Exception, path) -> OSError | None:
+    """What the system said in an error of a library that only quotes it; or None.
+
+    C++ code tells `No space left on device` in its own kind of error, without a number.
+    """
+    for number in _ADVICE:
+        if os.strerror(number) in str(error):
+            return OSError(number, os.strerror(number), str(path))
+    return None
 
 
 def hint(name: str, meant_by: Mapping[str, str]) -> str:

@@ -7,11 +7,11 @@ import contextlib
 import hashlib
 import os
 import pathlib
-import shlex
 import subprocess
 import tempfile
 import threading
 
+import disks
 import official_form
 import pytest
 
@@ -226,17 +226,8 @@ def test_find_says_that_the_disk_is_full_or_read_only(
 ):
     places["root"].mkdir()
     server.content = bytes(2**16)  # more than the disk takes
-    mount = ["mount", "-t", "tmpfs", "-o", option, "none", str(places["root"])]
-    # In its own namespace the child alone sees the disk, and it ends with the child.
-    enter = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-    trial = ["sh", "-c", shlex.join([*enter, *mount])]
-    trial = subprocess.run(trial, capture_output=True, text=True)
-    if trial.returncode:
-        pytest.skip(f"cannot mount a small disk here: {trial.stderr.strip()}")
     find = official_form.find_command(server)
-    both = f'{shlex.join(mount)} && {shlex.join(find)}; ls -A "$MEDMNIST_ROOT"'
-    run = [*enter, "sh", "-c", both]
-    result = subprocess.run(run, capture_output=True, text=True, timeout=60)
+    result = disks.run(find, folder=places["root"], option=option)
     for words in ("cannot be written to", reason, advice, "set MEDMNIST_ROOT"):
         assert words in result.stderr
     assert "Traceback" not in result.stderr

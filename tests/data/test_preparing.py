@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 
+import disks
 import numpy as np
 import processes
 import pytest
@@ -29,6 +30,24 @@ def prepare(name: str, data_dir, **options) -> tfds.core.DatasetBuilder:
     builder = tfds.builder(name, data_dir=data_dir)
     builder.download_and_prepare(**options)
     return builder
+
+
+@pytest.mark.parametrize("form", ["tfrecord", "array_record"])
+def test_a_full_disk_is_said_with_its_folder_and_what_to_do(form, tmp_path):
+    program = (
+        "import sys, tensorflow_datasets as tfds, medmnist_tfds\n"
+        "from medmnist_tfds.process import errors\n"
+        "name, folder, form = 'medmnist_phantom/breast', *sys.argv[1:]\n"
+        "builder = tfds.builder(name, data_dir=folder, file_format=form)\n"
+        "try:\n"
+        "    builder.download_and_prepare()\n"
+        "except OSError as error:\n"
+        "    sys.exit(errors.said_by_system(error))\n"
+    )
+    command = [sys.executable, "-c", program, tmp_path, form]
+    done = disks.run(command, folder=tmp_path, option="size=300k")
+    expected = f"{tmp_path}: No space left on device. Free space there, or choose"
+    assert done.stderr.splitlines()[-1].startswith(expected)
 
 
 # Lines and bars

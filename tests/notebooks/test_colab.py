@@ -66,6 +66,20 @@ def check_moves(image: str, before: dict[str, str], after: dict[str, str]) -> No
     assert after[colab_image.MOVED] == "1.17.3"
 
 
+def test_an_image_whose_packages_do_not_go_together_gets_a_sentence(tmp_path):
+    """As frozen, TFDS fails there; `pip install` of this package mends it."""
+    colab_image.restore(execute.FOLDERS["cpu"], "cpu", python=PYTHON)
+    python = execute.FOLDERS["cpu"] / "bin/python"
+    ours = os.environ | {"PYTHONPATH": str(execute.HERE.parent)}
+    command = [python, "-c", "import medmnist_tfds"]
+    done = subprocess.run(
+        command, env=ours, cwd=tmp_path, capture_output=True, text=True
+    )
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("ImportError: TensorFlow Datasets cannot be imported: Detec")
+    assert 'Run `pip install "tensorflow-metadata<1.18"`' in said
+
+
 @pytest.mark.parametrize("image", ["cpu", "tpu"])
 def test_installing_adds_packages_and_moves_one(image, wheel, tmp_path):
     colab_image.restore(execute.FOLDERS[image], image, python=PYTHON)

@@ -4,11 +4,13 @@ The slow ones compile, where the extra [tpu-test] is: `make test-tpu`.
 """
 
 import json
+import pathlib
 import subprocess
 import sys
 from importlib import metadata
 
 import pytest
+from packaging import requirements
 
 from medmnist_tfds.commands import cli
 from medmnist_tfds.data import catalog
@@ -18,6 +20,17 @@ from medmnist_tfds.train.tpu import check as tpu_check
 
 PATH = catalog.parse("path")
 MEGABYTE = 10**6
+
+
+def test_the_compiler_is_that_of_colabs_tpu_image():
+    listed = pathlib.Path(__file__).parents[2] / "notebooks/colab/tpu.txt"
+    pinned = [
+        str(wanted).replace(" ", "").split(";")[0]
+        for wanted in map(requirements.Requirement, metadata.requires("medmnist-tfds"))
+        if wanted.marker and 'extra == "tpu-test"' in str(wanted.marker)
+    ]
+    assert len(pinned) == 3
+    assert set(pinned) <= set(listed.read_text().splitlines())
 
 
 def why_no_compiler() -> str:
@@ -169,21 +182,10 @@ MEASURED = {
     ("resnet50", 224, "float32"): (9359, 23.78),
     ("resnet50", 224, "bfloat16"): (4792, 23.94),
 }
-# Each network alone and on eight chips, in either precision; and in the other lane.
-STEPS = [
-    ("jax", "v5e", "resnet18", 28, "float32"),
-    ("jax", "v5e:2x4", "resnet18", 28, "bfloat16"),
-    ("jax", "v5e", "resnet50", 28, "bfloat16"),
-    ("jax", "v5e:2x4", "resnet50", 28, "float32"),
-    ("jax", "v5e", "resnet18", 224, "bfloat16"),
-    ("jax", "v5e:2x4", "resnet18", 224, "float32"),
-    ("jax", "v5e", "resnet50", 224, "float32"),
-    ("jax", "v5e:2x4", "resnet50", 224, "bfloat16"),
-    ("tensorflow", "v5e", "resnet18", 28, "bfloat16"),
-    ("tensorflow", "v5e:2x4", "resnet50", 28, "float32"),
-    ("tensorflow", "v5e", "resnet18", 224, "float32"),
-    ("tensorflow", "v5e:2x4", "resnet50", 224, "bfloat16"),
-]
+# Each network in each precision, alone and on eight chips. TensorFlow's is the step of
+# one replica, however many there are.
+LANES = [("jax", "v5e"), ("jax", "v5e:2x4"), ("tensorflow", "v5e")]
+STEPS = [(*lane, *network) for lane in LANES for network in MEASURED]
 
 
 def step(model, resolution, precision, batch_size) -> recipes.Recipe:
@@ -221,9 +223,17 @@ def test_a_whole_step_compiles_and_stays_on_the_chip(
 
 @compiles
 @pytest.mark.slow
-@pytest.mark.parametrize("precision, gigabytes", [("float32", 11.3), ("bfloat16", 5.7)])
-def test_memory_grows_with_the_batch(precision, gigabytes):
-    recipe = step("resnet18", 28, precision, 4096)
+@pytest.mark.parametrize(
+    "network, batch, gigabytes",
+    [
+        (("resnet18", 28, "float32"), 4096, 11.3),
+        (("resnet18", 28, "bfloat16"), 4096, 5.7),
+        (("resnet50", 28, "bfloat16"), 4096, 16.2),
+        (("resnet50", 224, "bfloat16"), 512, 15.2),
+    ],
+)
+def test_memory_grows_with_the_batch(network, batch, gigabytes):
+    recipe = step(*network, batch)
     report = tpu_check.check(PATH, recipe, quick=True, largest=False)
     assert report.memory == pytest.approx(gigabytes * 1e9, rel=0.1)
 
@@ -242,6 +252,9 @@ def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(refusal):
     said = refusal("--batch", "16384", "--quick")
     assert "does not fit" in said and "Expected at most 15.75 GiB" in said
     assert "A batch of 8,192 fits." in said
+    # One array of it alone is too large, which the compiler says in other words.
+    said = refusal("--batch", "1000000", "--quick")
+    assert "needs at least 186.9 GiB" in said and "fits." in said
 
 
 @compiles

@@ -158,7 +158,7 @@ def _does_not_fit(recipe, devices, error: programs.DoesNotFit, fits: int) -> str
     return (
         f"A batch of {recipe.batch_size:,} does not fit: the step of {recipe.model} "
         f"at {recipe.resolution} pixels in {recipe.precision} needs "
-        f"{error.needed / 2**30:.1f} GiB on each of {len(devices)} "
+        f"at least {error.needed / 2**30:.1f} GiB on each of {len(devices)} "
         f"{devices[0].device_kind}. Expected at most {error.there / 2**30:.2f} GiB, "
         f"what one has. {advice}"
     )

@@ -15,7 +15,11 @@ from jaxlib import _jax, xla_client
 from medmnist_tfds.process import errors
 
 _LEAST_EFFORT = -1.0  # 10 seconds instead of 100; 0 is the compiler's own choice
-_TOO_LARGE = re.compile(r"Used ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm")
+# Said of all together, or of one array that is too large by itself.
+_TOO_LARGE = (
+    re.compile(r"Used ([\d.]+)([KMGT]?) of ([\d.]+)([KMGT]?) hbm"),
+    re.compile(r"Allocation \(size=(\d+)()\) would exceed memory \(size=(\d+)()\)"),
+)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 # What leaves the device, and how a compiled program writes it.
 _HOST = {
@@ -30,7 +34,7 @@ _ALL_REDUCE = re.compile(r" all-reduce(?:-start)?\(")
 
 
 class DoesNotFit(Exception):
-    """More memory than a device has: `needed` of `there`, in bytes."""
+    """More memory than a device has: `needed` at least of `there`, in bytes."""
 
     def __init__(self, needed: float, there: float):
         super().__init__()
@@ -77,11 +81,12 @@ def compile_for(devices, program: bytes, *, quick: bool):
         places = _jax.DeviceList(tuple(devices))
         return devices[0].client.compile(program, places, options)
     except jax.errors.JaxRuntimeError as error:
-        if found := _TOO_LARGE.search(str(error)):
-            needed, unit, there, unit_there = found.groups()
-            raise DoesNotFit(
-                float(needed) * _UNITS[unit], float(there) * _UNITS[unit_there]
-            ) from error
+        for form in _TOO_LARGE:
+            if found := form.search(str(error)):
+                needed, unit, there, unit_there = found.groups()
+                raise DoesNotFit(
+                    float(needed) * _UNITS[unit], float(there) * _UNITS[unit_there]
+                ) from error
         raise errors.MedMNISTError(
             f"The TPU's compiler refuses the step: {str(error).splitlines()[0]}. "
             "Expected it to compile. Try another batch or precision."
