@@ -16,23 +16,23 @@ import zipfile
 import numpy as np
 import pytest
 
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import archive, catalog, finding
 from medmnist_tfds.process import errors
 
 # The user's own folders, before any test changes the environment.
-REAL_FOLDERS = (archive.root(), pathlib.Path("~/.medmnist").expanduser())
+REAL_FOLDERS = (finding.root(), pathlib.Path("~/.medmnist").expanduser())
 COUNTS = {"train": 5, "val": 2, "test": 3}
 PAGE = b"<!DOCTYPE html><html><title>Please log in</title></html>"
 NAME = catalog.variant("breast").file.name
 FIND = """
 import dataclasses, sys
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import archive, catalog, finding
 from medmnist_tfds.process import errors
 variant = catalog.variant("breast")
 files = {28: catalog.File(url=sys.argv[1], md5=sys.argv[2])}
 release = dataclasses.replace(variant.release, files=files)
 try:
-    print(archive.find(dataclasses.replace(variant, release=release), retries=0))
+    print(finding.find(dataclasses.replace(variant, release=release), retries=0))
 except errors.MedMNISTError as error:
     sys.exit(str(error))
 """

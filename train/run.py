@@ -64,7 +64,7 @@ def fit(
       out: the run's folder; `runs/<dataset>_<model>_seed<seed>` if not given. With
         several workers all must see it; the first one writes.
       data_dir: TFDS's folder of prepared data.
-      manual_dir: where official files lie; then as `archive.find` looks for them.
+      manual_dir: where official files lie; then as `finding.find` looks for them.
       strategy: the devices; the default strategy if not given.
       console: where progress goes; standard output if not given.
 

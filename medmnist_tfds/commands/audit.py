@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from medmnist_tfds.commands import options, tables
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import catalog, finding
 from medmnist_tfds.process import errors, files, quiet, terminal
 
 
@@ -58,7 +58,7 @@ def audit(
         of = contents.read(file, variant)
         terminal.say(f"{file} is taken as it is: it was not verified.")
     else:
-        if not (variant.phantom or manual_dir or archive.is_here(variant)):
+        if not (variant.phantom or manual_dir or finding.is_here(variant)):
             quiet.tensorflow_search()  # prepared data are read with it
         of = contents.find(variant, manual_dir=manual_dir)
     if manifest is not None:

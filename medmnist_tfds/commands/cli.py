@@ -23,7 +23,7 @@ from medmnist_tfds.commands import (
     train,
     without,
 )
-from medmnist_tfds.data import archive, builders, catalog
+from medmnist_tfds.data import builders, catalog, finding
 from medmnist_tfds.process import errors, quiet, terminal
 
 app = typer.Typer(
@@ -79,7 +79,7 @@ def list_datasets() -> None:
     files = [f"{name} ({', '.join(here[name])})" for name in here if here[name]]
     terminal.say(f"Numbers of images are those of release {catalog.DEFAULT_VERSION}.")
     terminal.say(
-        f"Files in {archive.root()} (MEDMNIST_ROOT): {', '.join(files) or 'none'}."
+        f"Files in {finding.root()} (MEDMNIST_ROOT): {', '.join(files) or 'none'}."
     )
 
 
@@ -89,7 +89,7 @@ def _sizes_here(dataset: catalog.Dataset) -> list[str]:
         size
         for release in dataset.releases.values()
         for size in release.files
-        if archive.is_here(catalog.Variant(dataset=dataset, release=release, size=size))
+        if finding.is_here(catalog.Variant(dataset=dataset, release=release, size=size))
     }
     return [str(size) for size in sorted(sizes)]
 

@@ -15,7 +15,7 @@ from rich import console as rich_console
 from rich import progress as rich_progress
 
 from medmnist_tfds.commands import options, tables
-from medmnist_tfds.data import archive, catalog, progress
+from medmnist_tfds.data import archive, catalog, finding, progress
 from medmnist_tfds.process import files, terminal
 
 _SHOWN = 10  # problems
@@ -91,7 +91,7 @@ def _tell_traces(dataset: catalog.Dataset, manual_dir) -> None:
     for version, release in dataset.releases.items():
         for size, file in release.files.items():
             variant = catalog.Variant(dataset=dataset, release=release, size=size)
-            if file.md5 in seen or archive.look(variant, folder=manual_dir) is None:
+            if file.md5 in seen or finding.look(variant, folder=manual_dir) is None:
                 continue
             seen.add(file.md5)
             official = archive.Archive(variant, folder=manual_dir)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import archive, catalog, finding
 from medmnist_tfds.data.medmnist_phantom import images as phantoms
 from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
 
@@ -35,12 +35,12 @@ def find(
     machine that only runs reports, they are read instead of downloading the file.
 
     Raises:
-      MedMNISTError: as `archive.find` says.
+      MedMNISTError: as `finding.find` says.
     """
     if variant.phantom:
         sizes = medmnist_phantom_dataset_builder.SPLITS
         return phantoms.Phantom(variant.dataset, sizes)
-    if manual_dir is None and not archive.is_here(variant):
+    if manual_dir is None and not finding.is_here(variant):
         prepared = _prepared(variant, data_dir)
         if prepared is not None:
             return prepared

@@ -257,7 +257,7 @@ def prepared(
     Args:
       variant: which; a licence or leakage that matters is warned of.
       data_dir: TFDS's folder of prepared data.
-      manual_dir: where official files lie; then as `archive.find` looks for them.
+      manual_dir: where official files lie; then as `finding.find` looks for them.
     """
     warn_of(variant)
     builder = tfds.builder(variant.tfds_name, data_dir=data_dir)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import medmnist_tfds
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import archive, catalog, finding
 from medmnist_tfds.data import rebuilt as form
 from medmnist_tfds.process import files
 
@@ -150,7 +150,7 @@ def official(
     for release in variant.dataset.releases.values():
         same = dataclasses.replace(variant, release=release, size=size)
         fits = size in release.files and release.splits == variant.release.splits
-        if fits and archive.look(same, folder=manual_dir):
+        if fits and finding.look(same, folder=manual_dir):
             return archive.Archive(same, folder=manual_dir)
     return None
 

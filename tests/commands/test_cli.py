@@ -15,7 +15,7 @@ import typer
 
 import medmnist_tfds
 from medmnist_tfds.commands import cli
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import catalog, finding
 from medmnist_tfds.score import predictions
 
 pytestmark = pytest.mark.usefixtures("places")
@@ -257,7 +257,7 @@ def test_what_the_system_says_is_said_with_what_helps(
     def fail(variant):
         raise error
 
-    monkeypatch.setattr(archive, "is_here", fail)
+    monkeypatch.setattr(finding, "is_here", fail)
     said = refusal("list")
     assert said.startswith("Error: ") and message in said
     assert ("Free space" in said) == (error.errno == errno.ENOSPC)

@@ -11,7 +11,14 @@ import processes
 import pytest
 import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import archive, arrays, builders, catalog, progress
+from medmnist_tfds.data import (
+    archive,
+    arrays,
+    builders,
+    catalog,
+    finding,
+    progress,
+)
 from medmnist_tfds.data.medmnist import medmnist_dataset_builder_test as dummies
 from medmnist_tfds.data.medmnist_phantom import images
 
@@ -111,7 +118,7 @@ def test_a_bar_of_a_download_vanishes_too_though_the_first_was_cut(
     watched, server, capfd
 ):
     server.answers[:] = ["half", "whole"]
-    archive.find(server.variant)
+    finding.find(server.variant)
     said = capfd.readouterr().err
     assert "Downloading breastmnist.npz:" in said and not said.split("\r")[-2].strip()
 

@@ -6,7 +6,7 @@ Never rebuilds anything itself, and never carries a name that could pass for off
 import pooch
 import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import archive, catalog
+from medmnist_tfds.data import archive, catalog, finding
 from medmnist_tfds.data.medmnist import medmnist_dataset_builder
 from medmnist_tfds.process import errors
 
@@ -58,7 +58,7 @@ class Builder(medmnist_dataset_builder.Builder):
           MedMNISTError: they were.
         """
         folder = download_config and download_config.manual_dir
-        if self.is_prepared() and (path := archive.look(self.variant, folder=folder)):
+        if self.is_prepared() and (path := finding.look(self.variant, folder=folder)):
             _check(path, self.info.metadata.get("md5"), self.data_path)
         super().download_and_prepare(download_config=download_config, **options)
 

@@ -15,7 +15,7 @@ import disks
 import official_form
 import pytest
 
-from medmnist_tfds.data import archive
+from medmnist_tfds.data import finding
 
 # Search
 
@@ -25,7 +25,7 @@ def test_find_takes_the_explicit_folder_then_root_then_home_without_a_request(
     places, server, absent
 ):
     paths = [official_form.put(place) for place in list(places.values())[absent:]]
-    assert archive.find(server.variant, folder=places["own"]) == paths[0]
+    assert finding.find(server.variant, folder=places["own"]) == paths[0]
     assert not server.requests
 
 
@@ -35,11 +35,11 @@ def test_find_downloads_to_medmnist_root_or_else_to_the_home(
 ):
     if not is_set:
         monkeypatch.delenv("MEDMNIST_ROOT")
-    path = archive.find(server.variant, folder=places["own"], retries=0)
+    path = finding.find(server.variant, folder=places["own"], retries=0)
     assert path == places[chosen] / official_form.NAME
     assert path.read_bytes() == official_form.OFFICIAL
     assert official_form.files_in(places) == [official_form.NAME]
-    assert archive.find(server.variant, folder=places["own"]) == path
+    assert finding.find(server.variant, folder=places["own"]) == path
     assert len(server.requests) == 1
 
 
@@ -48,7 +48,7 @@ def test_find_without_download_names_all_folders_and_sends_no_request(places, se
     words = [*map(str, places.values()), server.url, "set MEDMNIST_ROOT"]
     words += [f"{places['root']} holds medmnist-files"]
     with official_form.refused("There is no", *words):
-        archive.find(server.variant, folder=places["own"], download=False)
+        finding.find(server.variant, folder=places["own"], download=False)
     assert not server.requests
     assert not official_form.files_in(places)
 
@@ -59,7 +59,7 @@ def test_a_root_that_is_not_there_is_said_with_what_is_near(
     (places["root"] / "other-data").mkdir(parents=True)
     monkeypatch.setenv("MEDMNIST_ROOT", str(places["root"] / "medmnist/files"))
     with official_form.refused(f"{places['root']} holds other-data"):
-        archive.find(server.variant, download=False)
+        finding.find(server.variant, download=False)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_find_refuses_a_wrong_file_even_where_a_right_one_is_next_in_order(
     with official_form.refused(
         str(path), kind, found, wanted, *sizes, "Delete it", server.url
     ):
-        archive.find(server.variant, folder=places["own"])
+        finding.find(server.variant, folder=places["own"])
     assert path.read_bytes() == content  # the user's file is the user's to delete
     assert official_form.files_in(places) == [official_form.NAME, official_form.NAME]
     assert not server.requests
@@ -95,7 +95,7 @@ def test_find_refuses_a_wrong_file_even_where_a_right_one_is_next_in_order(
 def test_find_tries_again_when_the_server_was_busy(places, server):
     server.answers = [503, "whole"]
     assert (
-        archive.find(server.variant, retries=1).read_bytes() == official_form.OFFICIAL
+        finding.find(server.variant, retries=1).read_bytes() == official_form.OFFICIAL
     )
     assert len(server.requests) == 2
     assert official_form.files_in(places) == [official_form.NAME]
@@ -104,7 +104,7 @@ def test_find_tries_again_when_the_server_was_busy(places, server):
 def test_find_gives_up_after_the_retries_asked_for(places, server):
     server.answers = [503, "half", "whole"]
     with official_form.refused("failed 2 times", "was cut"):
-        archive.find(server.variant, retries=1)
+        finding.find(server.variant, retries=1)
     assert len(server.requests) == 2
     assert not official_form.files_in(places)
 
@@ -125,7 +125,7 @@ def test_find_says_why_a_download_failed_and_leaves_no_file(
     with official_form.refused(
         official_form.NAME, reason, f"Fetch {server.url}", str(places["root"])
     ):
-        archive.find(server.variant, retries=0)
+        finding.find(server.variant, retries=0)
     assert len(server.requests) == 1
     assert not official_form.files_in(places)
 
@@ -136,7 +136,7 @@ def test_find_says_how_to_bring_the_file_when_there_is_no_network(places):
     with official_form.refused(
         "ConnectionError", f"Fetch {url}", "on a machine with a network"
     ):
-        archive.find(closed.variant, retries=0)
+        finding.find(closed.variant, retries=0)
     assert not official_form.files_in(places)
 
 
@@ -179,13 +179,13 @@ def open_folder():
 def test_find_says_that_a_folder_or_file_cannot_be_read(open_folder, server, locked):
     path = official_form.put(open_folder / "data")
     with ordinary_user():
-        assert archive.find(server.variant, folder=path.parent) == path
+        assert finding.find(server.variant, folder=path.parent) == path
     (path if locked == "file" else path.parent).chmod(0)
     with (
         ordinary_user(),
         official_form.refused(str(path), "Permission denied", "Make it readable"),
     ):
-        archive.find(server.variant, folder=path.parent)
+        finding.find(server.variant, folder=path.parent)
     assert not server.requests
 
 
@@ -196,7 +196,7 @@ def test_find_says_that_the_root_cannot_be_written(open_folder, server, monkeypa
     words = ["is not in", "cannot be written to", "Permission denied"]
     words += ["folder where it lies", "that you may write"]
     with ordinary_user(), official_form.refused(*words):
-        archive.find(server.variant, retries=0)
+        finding.find(server.variant, retries=0)
     assert not list(open_folder.iterdir())
 
 
@@ -208,8 +208,8 @@ def test_a_home_that_cannot_be_entered_stops_nobody(open_folder, server, monkeyp
     monkeypatch.setenv("MEDMNIST_ROOT", str(root))
     monkeypatch.setenv("HOME", str(home))
     with ordinary_user():
-        assert not archive.is_here(server.variant)
-        path = archive.find(server.variant, retries=0)
+        assert not finding.is_here(server.variant)
+        path = finding.find(server.variant, retries=0)
     assert path == root / official_form.NAME
     assert path.stat().st_mode & 0o777 == 0o644  # others of the team may read it
 
