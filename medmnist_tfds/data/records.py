@@ -1,0 +1,173 @@
+"""What a fact about a dataset is written as: frozen records, and the kinds of task.
+
+Never knows a fact, nor which datasets there are: `catalog` does.
+"""
+
+import dataclasses
+import enum
+import re
+from collections.abc import Mapping
+
+from medmnist_tfds.data import regrouped
+from medmnist_tfds.process import errors
+
+SPLITS = ("train", "val", "test")
+DEFAULT_VERSION = "1.0.0"  # the Decathlon as published; "3.0.0" is today's release
+
+
+class Task(enum.Enum):
+    """Kind of task; the values are the official package's task names.
+
+    `Task("binary")` works too, in any spelling of a name or a value.
+    """
+
+    BINARY = "binary-class"
+    MULTICLASS = "multi-class"
+    ORDINAL = "ordinal-regression"
+    MULTILABEL = "multi-label, binary-class"
+
+    @classmethod
+    def _missing_(cls, value):
+        for task in cls:
+            if _joined(value) in (_joined(task.name), _joined(task.value)):
+                return task
+        known = ", ".join(f"{t.name.lower()!r} ({t.value!r})" for t in cls)
+        raise errors.MedMNISTError(
+            f"{value!r} is not a task. Expected a catalog.Task, or one of {known}."
+        )
+
+
+def _joined(value) -> str:
+    return re.sub("[-_, ]", "", str(value).lower())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class File:
+    """One `.npz` file; what is None is unknown, as the MD5 of one that users make."""
+
+    url: str
+    md5: str | None
+    bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Release:
+    """One official release of a dataset.
+
+    Where the splits are not those of the files, `rows` says which rows of which of the
+    file's splits they are made of.
+    """
+
+    version: str
+    flag: str  # the official short name, used in file names
+    splits: Mapping[str, int]  # split -> number of examples
+    files: Mapping[int, File]  # image size in pixels -> file
+    rows: regrouped.Rows | None = None
+
+    @property
+    def file_splits(self) -> Mapping[str, int]:
+        """Split -> number of examples in the files."""
+        if self.rows is None:
+            return self.splits
+        parts = self.rows.values()
+        return {s: sum(len(part.get(s, ())) for part in parts) for s in SPLITS}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One of the ten datasets of the paper's Table 1, or one of them regrouped."""
+
+    name: str
+    paper_name: str
+    modality: str
+    task: Task
+    channels: int  # 1 grey, 3 RGB
+    labels: tuple[str, ...]  # in the order of the .npz label numbers
+    license: str
+    releases: Mapping[str, Release]
+    label_note: str | None = None  # what labels mean that are no words
+    caution: str | None = None  # shown to whoever loads the data
+    regroups: str | None = None  # which of the ten this is in other splits
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """What it is called: here, in the paper, and by the official package.
+
+        In any case of letters, so each stands there in one.
+        """
+        flags = (release.flag for release in self.releases.values())
+        names = [self.name, self.paper_name, *flags]
+        return tuple({name.lower(): name for name in reversed(names)}.values())[::-1]
+
+    @property
+    def num_labels(self) -> int:
+        """Classes, or labels for the multi-label task: columns of the scores."""
+        return len(self.labels)
+
+    @property
+    def label_columns(self) -> int:
+        """Columns of the official label arrays: one, or one per label."""
+        return len(self.labels) if self.task is Task.MULTILABEL else 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One dataset in one release and one image size: official, phantom or rebuilt.
+
+    A rebuilt one is what `medmnist-tfds rebuild` makes of the sources' own pixels.
+    """
+
+    dataset: Dataset
+    release: Release
+    size: int = 28
+    phantom: bool = False
+    rebuilt: bool = False
+
+    @property
+    def file(self) -> File:
+        if not self.rebuilt:
+            return self.release.files[self.size]
+        flag = self.release.files[28].name.removesuffix(".npz")
+        return File(url=f"{flag}_{self.size}_rebuilt.npz", md5=None)
+
+    @property
+    def prefix(self) -> str:
+        """What names of results begin with that are not of official data."""
+        return "phantom-" * self.phantom + "rebuilt-" * self.rebuilt
+
+    @property
+    def config(self) -> str:
+        """Name of the TFDS config: `derma`, `derma_224`."""
+        suffix = "" if self.size == 28 else f"_{self.size}"
+        return f"{self.dataset.name}{suffix}"
+
+    @property
+    def tfds_name(self) -> str:
+        """What `tfds.load` takes: `medmnist/derma_224:3.0.0`."""
+        if self.phantom:
+            return f"medmnist_phantom/{self.config}"
+        version = self.release.version
+        if self.rebuilt and version == DEFAULT_VERSION:
+            # Of a name with a version TFDS reads what is prepared, unchecked.
+            return f"medmnist_rebuilt/{self.config}"
+        builder = "medmnist_rebuilt" if self.rebuilt else "medmnist"
+        return f"{builder}/{self.config}:{version}"
+
+    @property
+    def flag(self) -> str:
+        """Start of a prediction file's name; it says if data are not official."""
+        suffix = "" if self.size == 28 else f"_{self.size}"
+        return f"{self.prefix}{self.release.flag}{suffix}"
+
+    @property
+    def title(self) -> str:
+        """What tables and pictures call it; a phantom is called one."""
+        if self.phantom:
+            return f"PHANTOM of {self.dataset.paper_name} (synthetic)"
+        size = "" if self.size == 28 else f", {self.size} pixels"
+        rebuilt = " (rebuilt from its sources)" if self.rebuilt else ""
+        return f"{self.dataset.paper_name} {self.release.version}{size}{rebuilt}"
