@@ -2,20 +2,29 @@
 
 from medmnist_tfds.models import compat  # noqa: F401 (may refuse: first)
 from medmnist_tfds.models.convolution import MatmulGradientConv2D
+from medmnist_tfds.models.efficientnet_lite import efficientnet
 from medmnist_tfds.models.normalization import FusedBatchNormalization
-from medmnist_tfds.models.resnet import resnet18, resnet50
+from medmnist_tfds.models.resnet import resnet10, resnet18, resnet50
 from medmnist_tfds.models.tflite import TFLiteClassifier, export_tflite
 from medmnist_tfds.models.torch_weights import load_torch_weights
 
-NETWORKS = {"resnet18": resnet18, "resnet50": resnet50}
+# The paper's two take a resolution, the others the size of the images.
+NETWORKS = {
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+    "resnet10": resnet10,
+    "efficientnet": efficientnet,
+}
 
 __all__ = [
     "NETWORKS",
     "FusedBatchNormalization",
     "MatmulGradientConv2D",
     "TFLiteClassifier",
+    "efficientnet",
     "export_tflite",
     "load_torch_weights",
+    "resnet10",
     "resnet18",
     "resnet50",
 ]

@@ -4,7 +4,7 @@
 installed. Never changes a weight.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 
@@ -24,6 +24,15 @@ def copy(model: keras.Model, kinds: Mapping[type, type] = _KERAS) -> keras.Model
         return kind.from_config(layer.get_config())
 
     return clone(model, changed)
+
+
+def layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a functional model, and of nested ones in their place."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers(layer)
+        else:
+            yield layer
 
 
 def clone(

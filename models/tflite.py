@@ -85,7 +85,9 @@ def _calibration(images: Iterable[np.ndarray], *, shape: tuple) -> np.ndarray:
 
 def _in_float32(model: keras.Model) -> keras.Model:
     """`model`, or a copy if of mixed precision: TFLite has no bfloat16 kernels."""
-    if not {"bfloat16", "float16"} & {layer.compute_dtype for layer in model.layers}:
+    if not {"bfloat16", "float16"} & {
+        layer.compute_dtype for layer in plain.layers(model)
+    }:
         return model
 
     def in_float32(layer):

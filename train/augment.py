@@ -45,7 +45,66 @@ def translate(pixels: int) -> Augmentation:
     return function
 
 
-def _moved(images: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
+def affine(
+    *, degrees: float, zoom: float, pixels: float, mirrors: tuple[str, ...] = ()
+) -> Augmentation:
+    """Turns, zooms, moves and mirrors each image, in one step, so that it blurs once.
+
+    What comes in at the border is the image, mirrored there.
+
+    Args:
+      degrees: turned by up to so many, either way.
+      zoom: enlarged or made smaller by a factor of up to exp(zoom).
+      pixels: moved by up to so many of 28, up or down and left or right.
+      mirrors: `horizontal`, `vertical`: half of the images are mirrored so.
+    """
+
+    def function(images, seed):
+        count, height, width, _ = images.shape
+        draw = tf.random.stateless_uniform((6, count), seed, -1.0, 1.0)
+        angles, zooms, right, down, flip_x, flip_y = tf.unstack(draw)
+        x_sign = tf.sign(flip_x) if "horizontal" in mirrors else tf.ones(count)
+        y_sign = tf.sign(flip_y) if "vertical" in mirrors else tf.ones(count)
+        size = tf.exp(zooms * zoom)
+        cos = size * tf.cos(angles * math.radians(degrees))
+        sin = size * tf.sin(angles * math.radians(degrees))
+        x, y, zero = (width - 1) / 2, (height - 1) / 2, tf.zeros(count)
+        across = [cos * x_sign, -sin * y_sign]
+        along = [sin * x_sign, cos * y_sign]
+        rows = [
+            *across,
+            x - across[0] * x - across[1] * y + right * pixels * width / 28,
+            *along,
+            y - along[0] * x - along[1] * y + down * pixels * height / 28,
+            zero,
+            zero,
+        ]
+        return _moved(images, rows, fill="REFLECT")
+
+    return function
+
+
+def brightness(brighter: float, *, contrast: float) -> Augmentation:
+    """Makes each image brighter or darker, and its contrast higher or lower.
+
+    Args:
+      brighter: the mean over the image is multiplied by up to exp(brighter).
+      contrast: the differences from it by up to exp(contrast).
+    """
+
+    def function(images, seed):
+        draw = tf.random.stateless_uniform((2, images.shape[0], 1, 1, 1), seed, -1, 1)
+        light, more = tf.unstack(draw)
+        floats = tf.cast(images, tf.float32)
+        mean = tf.reduce_mean(floats, axis=(1, 2, 3), keepdims=True)
+        changed = (floats - mean) * tf.exp(more * contrast)
+        changed += mean * tf.exp(light * brighter)
+        return tf.cast(tf.clip_by_value(tf.round(changed), 0, 255), tf.uint8)
+
+    return function
+
+
+def _moved(images: tf.Tensor, rows: list[tf.Tensor], fill="CONSTANT") -> tf.Tensor:
     """Images moved by projective transforms, bilinear; zeros come in."""
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
@@ -53,6 +112,6 @@ def _moved(images: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
         output_shape=images.shape[1:3],
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+        fill_mode=fill,
     )
     return tf.ensure_shape(moved, images.shape)

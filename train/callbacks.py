@@ -14,6 +14,7 @@ import numpy as np
 from rich import console as rich_console
 from rich import progress as rich_progress
 
+from medmnist_tfds.models import plain
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import checkpoint
 
@@ -49,7 +50,7 @@ class FreshStatistics(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         norms = [
             layer
-            for layer in self.model.layers
+            for layer in plain.layers(self.model)
             if isinstance(layer, keras.layers.BatchNormalization)
         ]
         momentum = [norm.momentum for norm in norms]
@@ -63,14 +64,19 @@ class FreshStatistics(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the highest `val_auc`, the first on ties."""
+    """Keeps the weights of the epoch with the highest `val_auc`, the first on ties.
 
-    def __init__(self):
+    Or those of the last epoch (`any_later`), which is the best where the learning rate
+    falls to zero and validation images are too few to tell.
+    """
+
+    def __init__(self, *, any_later: bool = False):
         super().__init__()
+        self.any_later = any_later
         self.epoch, self.auc, self.weights = 0, -math.inf, []  # counted from 1
 
     def on_epoch_end(self, epoch, logs=None):
-        if logs["val_auc"] > self.auc:
+        if self.any_later or logs["val_auc"] > self.auc:
             self.auc, self.epoch = logs["val_auc"], epoch + 1
             self.weights = checkpoint.values(self.model.variables)
 

@@ -3,6 +3,7 @@
 Never overwrites another run's results.
 """
 
+import dataclasses
 import os
 import pathlib
 import platform
@@ -11,8 +12,10 @@ from importlib import metadata
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import callbacks, checkpoint, results
+from medmnist_tfds.train import recipe as recipes
 
 _MAY_GROW = ("epochs", "patience")
+_BEFORE = dataclasses.asdict(recipes.PAPER)  # what fields were that folders lack
 _PACKAGES = (
     "medmnist-tfds",
     "tensorflow",
@@ -124,8 +127,13 @@ def _end(aucs: list[float], recipe: dict) -> int | None:
 
 
 def _fixed(config: dict) -> dict:
-    """What must be the same for a run to go on."""
-    recipe = {k: v for k, v in config["recipe"].items() if k not in _MAY_GROW}
+    """What must be the same for a run to go on.
+
+    A learning rate that falls to zero does so in a number of epochs.
+    """
+    recipe = _BEFORE | config["recipe"]
+    grows = _MAY_GROW if recipe["schedule"] == "constant" else ()
+    recipe = {k: v for k, v in recipe.items() if k not in grows}
     return {k: config.get(k) for k in ("dataset", "phantom", "seed")} | recipe
 
 

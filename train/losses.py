@@ -8,10 +8,16 @@ import keras
 from medmnist_tfds.data import catalog
 
 
-def loss(task: catalog.Task) -> keras.losses.Loss:
-    """Cross entropy on logits: of classes, or the mean over labels if multi-label."""
+def loss(task: catalog.Task, *, is_soft: bool = False) -> keras.losses.Loss:
+    """Cross entropy on logits: of classes, or the mean over labels if multi-label.
+
+    Args:
+      is_soft: targets are probabilities of all classes, as `lessons` makes them.
+    """
     if task is catalog.Task.MULTILABEL:
         return keras.losses.BinaryCrossentropy(from_logits=True)
+    if is_soft:
+        return keras.losses.CategoricalCrossentropy(from_logits=True)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 

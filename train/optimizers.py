@@ -1,6 +1,6 @@
 """Optimizers by name, the same in Keras 2, by TensorFlow Addons, and in Keras 3.
 
-Never chooses one: a recipe's is SGD.
+Never chooses one: a recipe does.
 """
 
 import keras
@@ -8,12 +8,29 @@ import keras
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
 
-NAMES = ("sgd", "sgdw", "lamb", "moving_average", "lookahead")
+NAMES = ("sgd", "sgdw", "adamw", "lamb", "moving_average", "lookahead")
+_WARM_UP = 0.15  # of the steps of a cosine schedule
+
+
+def schedule(name: str, learning_rate: float, *, steps: int):
+    """A learning rate for `optimizer`: `constant`, or `cosine`.
+
+    The latter rises from 0 for 15 % of the steps, then falls to 0 as half a cosine.
+    """
+    if name == "constant":
+        return learning_rate
+    warm_up = max(1, round(steps * _WARM_UP))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0,
+        max(1, steps - warm_up),
+        warmup_target=learning_rate,
+        warmup_steps=warm_up,
+    )
 
 
 def optimizer(
     name: str,
-    learning_rate: float = 1e-3,
+    learning_rate=1e-3,
     *,
     momentum: float = 0.9,
     weight_decay: float = 0.0,
@@ -23,11 +40,11 @@ def optimizer(
 
     Args:
       name: `sgd`; `sgdw`, SGD with decoupled weight decay (Loshchilov and Hutter,
-        2019); `lamb` (You et al., 2020); `moving_average`, SGD that also averages the
+        2019); `adamw`, Adam with it; `lamb` (You et al., 2020); `moving_average`, SGD that also averages the
         weights; `lookahead` around SGD (Zhang et al., 2019), in TensorFlow Addons only.
-      learning_rate: a number.
-      momentum: of all but `lamb`.
-      weight_decay: for `sgdw`: each step takes learning_rate * weight_decay of a weight
+      learning_rate: a number, or for `sgd` and `adamw` also a schedule.
+      momentum: of all but `adamw` and `lamb`.
+      weight_decay: for `sgdw` and `adamw`: each step takes learning_rate * weight_decay of a weight
         away, as in Keras 3 (TensorFlow Addons' own is not multiplied).
       average_decay: for `moving_average`, of the average that there was.
 
@@ -40,6 +57,8 @@ def optimizer(
         )
     if name == "sgd":
         return keras.optimizers.SGD(learning_rate, momentum)
+    if name == "adamw":
+        return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
     if name == "lookahead":
         wrapper = compat.need_addons("The optimizer lookahead").optimizers.Lookahead
         return wrapper(compat.old_sgd(learning_rate, momentum))

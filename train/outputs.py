@@ -53,6 +53,8 @@ def predict(model: keras.Model, images, name: str | int | None) -> np.ndarray:
             "Expected that name, or none."
         )
     output = labelled.part(given, name, of="The model's outputs")
+    if isinstance(output, np.ndarray) and output.ndim == 3:  # of several members
+        output = output.mean(axis=1)
     if not isinstance(output, np.ndarray) or output.ndim not in (1, 2):
         form = getattr(output, "shape", type(output).__name__)
         raise errors.MedMNISTError(

@@ -9,20 +9,26 @@ import re
 
 from medmnist_tfds.process import errors
 
+OF_THE_PAPER = ("resnet18", "resnet50")  # they take images of 28 pixels only
+MODELS = (*OF_THE_PAPER, "resnet10", "efficientnet")
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False"}
 
 
-def _field(default, meaning: str, *, choices=(), bounds=(), known_as: str = ""):
+def _field(
+    default, meaning: str, *, choices=(), bounds=(), is_sum=False, known_as: str = ""
+):
     """A field of the recipe, and what can be said of it.
 
     Args:
       choices: all values that it may have, where these can be named.
+      is_sum: whether it may also have several of these, joined by +.
       bounds: else the least and the largest; NaN is not between.
       known_as: what else people call it.
     """
     metadata = {
         "meaning": meaning,
         "choices": choices,
+        "is_sum": is_sum,
         "bounds": bounds,
         "known_as": known_as.split(),
     }
@@ -36,7 +42,10 @@ def _check(field: dataclasses.Field, value) -> None:
     is_good = type(value) in kinds  # True is an int, but no number of epochs
     if choices := field.metadata["choices"]:
         expected = f"one of {', '.join(map(str, choices))}"
-        is_good = is_good and value in choices
+        is_sum = field.metadata["is_sum"]
+        expected += ", or several joined by +" * is_sum
+        parts = value.split("+") if is_good and is_sum else [value]
+        is_good = is_good and set(parts) <= set(choices)
     if bounds := field.metadata["bounds"]:
         least, most = bounds
         expected = f"{expected} from {least} to {most}"
@@ -50,16 +59,17 @@ def _check(field: dataclasses.Field, value) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Settings of one training run.
+    """Settings of one training run; the defaults are the paper's.
 
-    The optimizer is SGD with momentum and no schedule; the epoch with the best
-    validation AUC is kept. Nothing here changes with the number of replicas.
+    Nothing here changes with the number of replicas, and nothing with the dataset but
+    what is known before a result is seen: its size, its task, and its mirrors.
     """
 
     model: str = _field(
         "resnet18",
-        "the network",
-        choices=("resnet18", "resnet50"),
+        "the network; several joined by + are trained side by side and averaged",
+        choices=MODELS,
+        is_sum=True,
         known_as="network net arch architecture backbone",
     )
     resolution: int = _field(
@@ -80,10 +90,54 @@ class Recipe:
         bounds=(1, 2**31 - 1),
         known_as="batch bs",
     )
+    max_images: int = _field(
+        0,
+        "training images after which the last epoch ends, so that large datasets "
+        "have fewer epochs; 0: all epochs",
+        bounds=(0, 2**63 - 1),
+        known_as="images budget",
+    )
+    optimizer: str = _field(
+        "sgd",
+        "what makes steps of gradients",
+        choices=("sgd", "adamw"),
+        known_as="opt optim optimiser",
+    )
     learning_rate: float = _field(
-        1e-3, "of SGD, without a schedule", bounds=(1e-30, 1e30), known_as="lr rate eta"
+        1e-3, "the highest", bounds=(1e-30, 1e30), known_as="lr rate eta"
+    )
+    schedule: str = _field(
+        "constant",
+        "of the learning rate; cosine rises for 15 % of the steps, then falls to 0",
+        choices=("constant", "cosine"),
+        known_as="scheduler decay annealing lr_schedule",
     )
     momentum: float = _field(0.9, "of SGD", bounds=(0, 1 - 1e-9), known_as="beta")
+    weight_decay: float = _field(
+        0.0, "of AdamW", bounds=(0, 1e3), known_as="wd l2 regularization"
+    )
+    label_smoothing: float = _field(
+        0.0, "share of each label that all classes have", bounds=(0, 0.9), known_as="ls"
+    )
+    augment: str = _field(
+        "none",
+        "what images go through in training; light: mirrored as their dataset allows, "
+        "turned, zoomed, moved, brighter and darker, by a little",
+        choices=("none", "light"),
+        known_as="augmentation aug augmentations",
+    )
+    views: str = _field(
+        "one",
+        "what the kept network averages over: the image, or also its mirror images "
+        "that its dataset allows",
+        choices=("one", "mirrors"),
+        known_as="tta",
+    )
+    keep: str = _field(
+        "best",
+        "the epoch that is kept: best by validation AUC, or the last",
+        choices=("best", "last"),
+    )
     statistics_images: int = _field(
         0,
         "training images over which BatchNormalization's statistics are estimated "
@@ -118,9 +172,24 @@ class Recipe:
         """Images at a time when scoring, where small batches only take longer."""
         return max(self.batch_size, PAPER.batch_size)
 
+    def of_size(self, examples: int) -> "Recipe":
+        """The recipe for so many training images: `epochs` as `max_images` allows."""
+        epochs = -(-self.max_images // examples) if self.max_images else self.epochs
+        return dataclasses.replace(self, epochs=min(self.epochs, epochs), max_images=0)
+
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
+        if self.weight_decay and self.optimizer != "adamw":
+            raise errors.MedMNISTError(
+                f"weight_decay is {self.weight_decay}, and the optimizer is "
+                f"{self.optimizer}. Expected adamw, or none. Set optimizer=adamw."
+            )
+        if self.patience and self.keep == "last":
+            raise errors.MedMNISTError(
+                f"patience is {self.patience}, and the last epoch is kept: none is "
+                "better than another. Expected one of both. Set keep=best, too."
+            )
         if self.deterministic and self.xla == "on":
             raise errors.MedMNISTError(
                 "deterministic and xla=on exclude each other in Keras. Expected one of "
@@ -129,16 +198,48 @@ class Recipe:
 
 
 PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
-RECIPES = {"paper": PAPER}
+# From scratch, at a fraction of the cost: docs/recipes.md says why each line is here.
+FAST = Recipe(
+    model="resnet10",
+    epochs=60,
+    max_images=1_000_000,
+    batch_size=64,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    schedule="cosine",
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    augment="light",
+    views="mirrors",
+    keep="last",
+    precision="mixed_bfloat16",
+)
+# Beside it, what was learned on ImageNet.
+BEST = dataclasses.replace(FAST, model="resnet10+efficientnet")
+RECIPES = {"paper": PAPER, "fast": FAST, "best": BEST}
+
+
+def named(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+      MedMNISTError: there is none.
+    """
+    if name not in RECIPES:
+        raise errors.MedMNISTError(
+            f"There is no recipe {name!r}. Expected one of {', '.join(RECIPES)}."
+            f"{errors.hint(name, {known: known for known in RECIPES})}"
+        )
+    return RECIPES[name]
+
+
 FIELDS = {field.name: field for field in dataclasses.fields(Recipe)}
 
-_SGD = "The optimizer is SGD: set its learning_rate or momentum."
 # What is no field, though people look for it here.
 _ELSEWHERE = {
     "seed": "It is no part of the recipe: give --seed, or fit(seed=...).",
     "out": "It is no part of the recipe: give --out, or fit(out=...).",
     "strategy": "It is no part of the recipe: give --strategy, or fit(strategy=...).",
-    **dict.fromkeys(("opt", "optim", "optimizer", "optimiser"), _SGD),
 }
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from rich import console as rich_console
 
 from medmnist_tfds.data import builders, catalog, pipeline
+from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
 from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
 from medmnist_tfds.train import curves, folder, metrics, results, training
@@ -78,6 +79,7 @@ def fit(
       The result; without scores on workers other than the first.
     """
     variant = catalog.parse(dataset) if isinstance(dataset, str) else dataset
+    recipe = recipe.of_size(_examples(variant))
     _check(variant, recipe, seed, strategy)
     path = pathlib.Path(out or _default_folder(variant, recipe, seed))
     config = {
@@ -150,13 +152,21 @@ def _say_interrupted(path, trained, earlier, console) -> None:
     terminal.say(text, console=console)
 
 
+def _examples(variant: catalog.Variant) -> int:
+    """Training images, of which is known before they are there."""
+    if variant.phantom:
+        return medmnist_phantom_dataset_builder.SPLITS["train"]
+    return variant.release.splits["train"]
+
+
 def _check(variant, recipe, seed, strategy) -> None:
     """Refuses what can be known to fail before any data are prepared."""
-    if variant.size != 28:
+    of_28 = [name for name in recipe.model.split("+") if name in recipes.OF_THE_PAPER]
+    if variant.size != 28 and of_28:
         raise errors.MedMNISTError(
             f"{variant.config} has images of {variant.size} pixels. Expected 28, what "
-            f"the networks take. Train {variant.dataset.name}, with resolution=224 for "
-            "the larger networks."
+            f"{of_28[0]} takes. Train {variant.dataset.name}, with resolution=224 for "
+            "the larger networks, or by the recipe fast or best."
         )
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise errors.MedMNISTError(

@@ -1,6 +1,6 @@
-"""Training itself: two splits in, the network of the best epoch out.
+"""Training itself: two splits in, the network of the kept epoch out.
 
-Validation chooses the epoch. Never reads the test split, and never scores what is
+Validation chooses the epoch, or it is the last one. Never reads the test split, and never scores what is
 returned: that is `train.run`, or whoever called.
 """
 
@@ -14,7 +14,7 @@ from rich import console as rich_console
 
 from medmnist_tfds.data import catalog, pipeline, shuffle
 from medmnist_tfds.process import errors, terminal
-from medmnist_tfds.train import callbacks, metrics, networks
+from medmnist_tfds.train import callbacks, lessons, metrics, networks
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import strategy as strategies
 
@@ -41,7 +41,7 @@ def train_best(
     console: rich_console.Console,
     model_path: pathlib.Path | None = None,
 ) -> Trained:
-    """Trains the recipe's network, and keeps the epoch with the best validation AUC.
+    """Trains the recipe's network, and keeps the epoch that the recipe says.
 
     The folder gets state.npz, from which the same call goes on, also to more epochs,
     history.csv, TensorBoard's logs, and model.keras if `model_path` is not given.
@@ -52,10 +52,12 @@ def train_best(
       OSError: the state could not be written.
       KeyboardInterrupt: interrupted before the first epoch ended.
     """
+    recipe = recipe.of_size(train.examples)
     strategies.check_batch_size(recipe.batch_size, strategy)
     _make_repeatable(recipe, seed, console)
     is_chief = strategies.is_chief(strategy)
-    history, best = callbacks.RunHistory(), callbacks.KeepBest()
+    history = callbacks.RunHistory()
+    best = callbacks.KeepBest(any_later=recipe.keep == "last")
     patience = callbacks.StopWithoutBetter(best, patience=recipe.patience)
     state = callbacks.SaveState(folder, history, best)
     scores = metrics.TaskMetrics(
@@ -66,7 +68,8 @@ def train_best(
     )
     interrupted = False
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = networks.compiled(variant, recipe)
+        steps = train.steps(recipe.batch_size) * recipe.epochs
+        model = networks.compiled(variant, recipe, steps=steps)
         state.restore(model)
         if done := len(history.epochs):
             terminal.say(
@@ -80,7 +83,7 @@ def train_best(
             watchers += [callbacks.TensorBoard(logs, write_graph=False), state]
         if not _is_spent(recipe, history, best):
             interrupted = _fit(
-                model, train, watchers, state, recipe, seed=seed, console=console
+                model, train, watchers, state, variant, recipe, seed, console
             )
     ended = len(history.epochs)
     if _is_spent(recipe, history, best) and ended < recipe.epochs:
@@ -123,7 +126,7 @@ def _make_repeatable(recipe: recipes.Recipe, seed: int, console) -> None:
         )
 
 
-def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
+def _fit(model, train, watchers, state, variant, recipe, seed, console) -> bool:
     """Trains to the recipe's end; returns whether an interrupt came before."""
     done, steps = len(state.history.epochs), train.steps(recipe.batch_size)
     size = {"epochs": recipe.epochs, "steps": steps, "batch": recipe.batch_size}
@@ -136,9 +139,12 @@ def _fit(model, train, watchers, state, recipe, *, seed, console) -> bool:
         steps=steps,
         verbose=0,
     )
+    batches = lessons.batches(
+        train, variant=variant, recipe=recipe, seed=seed, first_step=done * steps
+    )
     try:
         model.fit(
-            train.train_batches(recipe.batch_size, seed=seed, first_step=done * steps),
+            batches,
             steps_per_epoch=steps,
             initial_epoch=done,
             epochs=recipe.epochs,

@@ -42,6 +42,13 @@ EPILOG = _fields()
 def train(
     name: options.Name,
     phantom: options.Phantom = False,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="paper; fast, from scratch at a fraction of its cost; or best, with "
+            "what was learned on ImageNet, too. What follows changes it."
+        ),
+    ] = "paper",
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -55,7 +62,7 @@ def train(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Of SGD.", show_default=_paper("learning_rate")),
+        typer.Option(help="The highest.", show_default=_paper("learning_rate")),
     ] = None,
     model: Annotated[
         str | None,
@@ -83,7 +90,7 @@ def train(
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
-    """Trains a ResNet by the paper's recipe, and scores it on all three splits."""
+    """Trains a network by a recipe, and scores it on all three splits."""
     variant = catalog.parse(name, phantom=phantom)
     short = {
         "epochs": epochs,
@@ -93,7 +100,7 @@ def train(
         "deterministic": deterministic or None,
     }
     given = [f"{name}={value}" for name, value in short.items() if value is not None]
-    recipe = recipes.override(recipes.PAPER, [*(settings or ()), *given])
+    changed = recipes.override(recipes.named(recipe), [*(settings or ()), *given])
     memory.keep_freed()
     backend.choose()
     quiet.tensorflow_search()
@@ -102,7 +109,7 @@ def train(
     try:
         result = training.fit(
             variant,
-            recipe=recipe,
+            recipe=changed,
             seed=seed,
             out=out,
             data_dir=data_dir,

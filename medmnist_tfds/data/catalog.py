@@ -221,6 +221,7 @@ def _dataset(name: str, facts: dict) -> Dataset:
         "name": name,
         "task": Task(facts["task"]),
         "labels": tuple(facts["labels"]),
+        "mirrors": tuple(facts["mirrors"]),
         "releases": types.MappingProxyType(releases),
     }
     return Dataset(**fields)

@@ -89,6 +89,8 @@ class Dataset:
     labels: tuple[str, ...]  # in the order of the .npz label numbers
     license: str
     releases: Mapping[str, Release]
+    mirrors: tuple[str, ...]  # `horizontal`, `vertical`: those that keep the label true
+    mirrors_reason: str  # why these and no others
     label_note: str | None = None  # what labels mean that are no words
     caution: str | None = None  # shown to whoever loads the data
     regroups: str | None = None  # which of the ten this is in other splits
