@@ -10,10 +10,21 @@ import keras
 from medmnist_tfds import models
 from medmnist_tfds.data import catalog
 from medmnist_tfds.models import compat, plain, precision
-from medmnist_tfds.process import files
+from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import losses
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import model as xla
+
+
+def check_size(variant: catalog.Variant) -> None:
+    """MedMNISTError if the networks do not take images of that size."""
+    if variant.size != 28:
+        small = variant.tfds_name.split(":")[0].removesuffix(f"_{variant.size}")
+        raise errors.MedMNISTError(
+            f"{variant.config} has images of {variant.size} pixels. Expected 28, what "
+            f"the networks take. Train {small.removeprefix('medmnist/')}, with "
+            "resolution=224 for the larger networks."
+        )
 
 
 def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:

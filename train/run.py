@@ -15,7 +15,7 @@ from rich import console as rich_console
 from medmnist_tfds.data import builders, catalog, pipeline
 from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import curves, folder, metrics, results, training
+from medmnist_tfds.train import curves, folder, metrics, networks, results, training
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import strategy as strategies
 
@@ -152,12 +152,7 @@ def _say_interrupted(path, trained, earlier, console) -> None:
 
 def _check(variant, recipe, seed, strategy) -> None:
     """Refuses what can be known to fail before any data are prepared."""
-    if variant.size != 28:
-        raise errors.MedMNISTError(
-            f"{variant.config} has images of {variant.size} pixels. Expected 28, what "
-            f"the networks take. Train {variant.dataset.name}, with resolution=224 for "
-            "the larger networks."
-        )
+    networks.check_size(variant)
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise errors.MedMNISTError(
             f"The seed is {seed!r}. Expected a whole number from 0 to {2**32 - 1}."

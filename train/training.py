@@ -47,11 +47,13 @@ def train_best(
     history.csv, TensorBoard's logs, and model.keras if `model_path` is not given.
 
     Raises:
-      MedMNISTError: a batch that the replicas cannot share, a loss that is not finite,
-        or another worker that has gone.
+      MedMNISTError: images of another size than the networks take, a batch that the
+        replicas cannot share, a loss that is not finite, or another worker that has
+        gone.
       OSError: the state could not be written.
       KeyboardInterrupt: interrupted before the first epoch ended.
     """
+    networks.check_size(variant)
     strategies.check_batch_size(recipe.batch_size, strategy)
     _make_repeatable(recipe, seed, console)
     is_chief = strategies.is_chief(strategy)

@@ -30,7 +30,7 @@ def main() -> None:
         settings = task["settings"] | task["budget"]
         key = json.dumps(settings)
         if key not in known:  # another dataset changes the last layer only
-            known[key] = _seconds_per_image(task["dataset"], dict(settings))
+            known[key] = _seconds_per_image(task["variant"], dict(settings))
         seconds.append(_START_SECONDS + known[key] * _passes(settings, task["images"]))
     print(json.dumps(seconds))
 
@@ -53,7 +53,7 @@ def _seconds_per_image(name: str, settings: dict) -> float:
 
     with contextlib.redirect_stdout(sys.stderr):  # it says which devices it takes
         strategy = train.choose_strategy(settings.pop("strategy"))
-    recipe, variant = train.Recipe(**settings), catalog.variant(name)
+    recipe, variant = train.Recipe(**settings), catalog.parse(name)
     batch = recipe.batch_size
     if not devices.has_accelerator():
         batch = min(batch, _IMAGES)
