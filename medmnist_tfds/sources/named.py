@@ -62,10 +62,12 @@ class Named:
             p for name in self._rows.keys() - there for p, _ in self._rows[name]
         ]
         if not there:
+            damage = "".join(f"{problem} " for problem in reader.problems[:_NAMED])
             raise errors.MedMNISTError(
-                f"{', '.join(map(str, reader.paths))}: no source that the manifest "
-                f"names is there. Expected files of {known.title}. Give its folder or "
-                "archives, or the manifest that `medmnist-tfds link` made of these."
+                f"{damage}{', '.join(map(str, reader.paths))}: no source that the "
+                f"manifest names is there. Expected files of {known.title}. Give its "
+                "folder or archives, or the manifest that `medmnist-tfds link` made of "
+                "these."
             )
         self.total = len(there)
         self.twice = [name for name, count in times.items() if count > 1]

@@ -141,11 +141,16 @@ def test_what_cannot_be_confirmed_is_a_sentence_before_any_work(
 ):
     _, options = made
     (tmp_path / "empty").mkdir()
+    (tmp_path / "cut.zip").write_bytes(b"PK")
     for line, words in [
         (["breast", *options, "--source", tmp_path / "none"], "There is no "),
         (
             ["breast", *options, "--source", tmp_path / "empty"],
             "no source that the man",
+        ),
+        (
+            ["breast", *options, "--source", tmp_path / "cut.zip"],
+            "is damaged or cut of",
         ),
         (["breast", "--phantom", "--source", tmp_path], "has no sources of its own"),
         (["retina", "--source", tmp_path], "No manifest of retina ships"),
