@@ -171,3 +171,16 @@ def test_of_too_many_pairs_the_most_similar_are_confirmed(
     assert code == 0 and "Only the 1 most similar pairs were compared." in said
     found = pairs(tmp_path / "out")
     assert len(found) == 6 and sum(value != "" for value in found.values()) <= 1
+
+
+def test_real_pairs_are_confirmed_as_far_as_their_sources_are_there(
+    command, breast_sources, tmp_path
+):
+    where = ["--manual-dir", breast_sources.parent, "--source", breast_sources]
+    code, said = command("audit", "breast", *where, "--out", tmp_path / "out")
+    said = " ".join(said.split())
+    assert code == 0 and "2 of the 28 pairs could be compared: 1 has" in said
+    assert "26 stay unconfirmed, as one of the two sources is not at hand" in said
+    found = pairs(tmp_path / "out")
+    assert found["test", 76] == "1.00000000"  # one picture under two names
+    assert 0.98 < float(found["test", 115]) < 0.99  # another frame of one scene
