@@ -14,7 +14,7 @@ import pathlib
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon import answers, environment, exchange, supervisor
+from medmnist_tfds.decathlon import answers, claim, environment, exchange, supervisor
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
@@ -164,10 +164,11 @@ def refuse(cell: Cell, *, reason: str) -> dict:
 
 
 def _describe(cell: Cell) -> dict:
-    release = cell.variant.release.version
+    data = claim.of(cell.variant)
     return cell.settings | {
-        "phantom": cell.variant.phantom,
-        "release": "phantom" if cell.variant.phantom else release,
+        "phantom": data["phantom"],
+        "rebuilt": data["rebuilt"],
+        "release": data["release"],
         "budget_name": cell.budget_name,
         "display_name": cell.method.display_name,
         "paper_row": cell.method.paper_row,

@@ -1,13 +1,51 @@
-"""Whose a folder is: one Decathlon's, of one release and budget, or another's things.
+"""Whose a folder is: one Decathlon's, of one kind of data and budget, or another's.
 
 Never looks at cells.
 """
 
 import pathlib
+from collections.abc import Mapping, Sequence
 
+from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors, files
 
 _FILE = "decathlon.json"
+_BEFORE = {"rebuilt": False, "size": 28}  # of folders that do not say it
+
+
+def content(variants: Sequence[catalog.Variant], *, budget: str) -> dict:
+    """What a folder says of the Decathlon in it.
+
+    Raises:
+      MedMNISTError: the data are not of one kind, release and size.
+    """
+    found = {variant.tfds_name: of(variant) for variant in variants}
+    (name, first), *others = found.items()
+    for other, about in others:
+        if about != first:
+            raise errors.MedMNISTError(
+                f"{name} and {other} are not of one kind: {told(first)}; "
+                f"{told(about)}. Expected data of one kind, release and size, whose "
+                "scores may stand in one table. Run them apart, each into an --out of "
+                "its own."
+            )
+    return first | {"budget": budget}
+
+
+def of(variant: catalog.Variant) -> dict:
+    """What must be equal for results to stand in one table."""
+    return {
+        "phantom": variant.phantom,
+        "rebuilt": variant.rebuilt,
+        "size": variant.size,
+        "release": "phantom" if variant.phantom else variant.release.version,
+    }
+
+
+def read(root: pathlib.Path) -> dict:
+    """What the folder says; empty where it holds no Decathlon."""
+    about = files.read_json(root / _FILE)
+    return _BEFORE | about if about else {}
 
 
 def take(root: pathlib.Path, wanted: dict) -> None:
@@ -29,7 +67,7 @@ def check(root: pathlib.Path, wanted: dict) -> None:
         raise errors.MedMNISTError(
             f"{root} is a file. Expected a folder. Choose another --out."
         )
-    existing = files.read_json(root / _FILE)
+    existing = read(root)
     if not existing and root.is_dir() and any(root.iterdir()):
         raise errors.MedMNISTError(
             f"{root} is not empty and holds no Decathlon. Expected an empty folder or "
@@ -39,7 +77,11 @@ def check(root: pathlib.Path, wanted: dict) -> None:
     if differing:
         raise errors.MedMNISTError(
             f"{root} holds a Decathlon with "
-            f"{', '.join(f'{k} {existing.get(k)}' for k in differing)}. Expected one "
-            f"with {', '.join(f'{k} {v}' for k, v in wanted.items())}. Choose another "
-            "--out."
+            f"{told({k: existing.get(k) for k in differing})}. Expected one "
+            f"with {told(wanted)}. Choose another --out."
         )
+
+
+def told(facts: Mapping) -> str:
+    """`phantom False, release 1.0.0`."""
+    return ", ".join(f"{key} {value}" for key, value in facts.items())

@@ -74,17 +74,17 @@ def run(
     """Runs what is missing of a plan; returns the state of each of its cells.
 
     Raises:
-      MedMNISTError: the folder is another Decathlon's, or another process is at work
-        in it.
+      MedMNISTError: the folder is another Decathlon's, another process is at work in
+        it, or the data are not of one kind.
       KeyboardInterrupt: interrupted, by SIGINT or SIGTERM; all processes have ended,
         and the same call goes on from here.
     """
     console = console or rich_console.Console()
-    root = pathlib.Path(root)
+    root, content = pathlib.Path(root), claim.content(plan.variants, budget=plan.budget)
     for variant in plan.variants:
         builders.warn_of(variant)
     with files.lock(root):
-        claim.take(root, _content(plan))
+        claim.take(root, content)
         (root / "stop").unlink(missing_ok=True)
         grid = _grid(plan, root)
         show = progress.Progress(grid, console=console, jobs=plan.at_once)
@@ -104,11 +104,11 @@ def preview(
     """Tells what `run` would do and how long it would take; leaves the folder alone.
 
     Raises:
-      MedMNISTError: the folder is another Decathlon's.
+      MedMNISTError: the folder is another Decathlon's, or the data are not of one kind.
     """
     console = console or rich_console.Console()
     root = pathlib.Path(root)
-    claim.check(root, _content(plan))
+    claim.check(root, claim.content(plan.variants, budget=plan.budget))
     grid = _grid(plan, root)
     show = progress.Progress(grid, console=console, jobs=plan.at_once)
     missing = _without_result(grid, plan, show)
@@ -296,17 +296,6 @@ def _lacking(missing: list[cells.Cell]) -> dict[str, str]:
         name: python.reason
         for name, python in pythons.items()
         if isinstance(python, environment.Missing)
-    }
-
-
-def _content(plan: Plan) -> dict:
-    """What a folder says of the Decathlon in it."""
-    releases = {variant.release.version for variant in plan.variants}
-    is_phantom = plan.variants[0].phantom
-    return {
-        "phantom": is_phantom,
-        "release": "phantom" if is_phantom else releases.pop(),
-        "budget": plan.budget,
     }
 
 

@@ -10,10 +10,23 @@ import keras
 from medmnist_tfds import models
 from medmnist_tfds.data import catalog
 from medmnist_tfds.models import compat, plain, precision
-from medmnist_tfds.process import files
+from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import lessons, losses, optimizers
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import model as xla
+
+
+def check_size(variant: catalog.Variant, recipe: recipes.Recipe) -> None:
+    """MedMNISTError if one of the networks does not take images of that size."""
+    members = recipe.model.split("+")
+    of_28 = [name for name in members if name in recipes.OF_THE_PAPER]
+    if variant.size != 28 and of_28:
+        small = variant.tfds_name.split(":")[0].removesuffix(f"_{variant.size}")
+        raise errors.MedMNISTError(
+            f"{variant.config} has images of {variant.size} pixels. Expected 28, what "
+            f"{of_28[0]} takes. Train {small.removeprefix('medmnist/')}, with "
+            "resolution=224 for the larger networks, or by the recipe fast or best."
+        )
 
 
 def network(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:

@@ -40,12 +40,13 @@ def optimizer(
 
     Args:
       name: `sgd`; `sgdw`, SGD with decoupled weight decay (Loshchilov and Hutter,
-        2019); `adamw`, Adam with it; `lamb` (You et al., 2020); `moving_average`, SGD that also averages the
-        weights; `lookahead` around SGD (Zhang et al., 2019), in TensorFlow Addons only.
+        2019); `adamw`, Adam with it; `lamb` (You et al., 2020); `moving_average`, SGD
+        that also averages the weights; `lookahead` around SGD (Zhang et al., 2019), in
+        TensorFlow Addons only.
       learning_rate: a number, or for `sgd` and `adamw` also a schedule.
       momentum: of all but `adamw` and `lamb`.
-      weight_decay: for `sgdw` and `adamw`: each step takes learning_rate * weight_decay of a weight
-        away, as in Keras 3 (TensorFlow Addons' own is not multiplied).
+      weight_decay: for `sgdw` and `adamw`: each step takes learning_rate * weight_decay
+        of a weight away, as in Keras 3 (TensorFlow Addons' own is not multiplied).
       average_decay: for `moving_average`, of the average that there was.
 
     Raises:

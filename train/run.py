@@ -16,7 +16,7 @@ from medmnist_tfds.data import builders, catalog, pipeline
 from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
 from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import curves, folder, metrics, results, training
+from medmnist_tfds.train import curves, folder, metrics, networks, results, training
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import strategy as strategies
 
@@ -161,13 +161,7 @@ def _examples(variant: catalog.Variant) -> int:
 
 def _check(variant, recipe, seed, strategy) -> None:
     """Refuses what can be known to fail before any data are prepared."""
-    of_28 = [name for name in recipe.model.split("+") if name in recipes.OF_THE_PAPER]
-    if variant.size != 28 and of_28:
-        raise errors.MedMNISTError(
-            f"{variant.config} has images of {variant.size} pixels. Expected 28, what "
-            f"{of_28[0]} takes. Train {variant.dataset.name}, with resolution=224 for "
-            "the larger networks, or by the recipe fast or best."
-        )
+    networks.check_size(variant, recipe)
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise errors.MedMNISTError(
             f"The seed is {seed!r}. Expected a whole number from 0 to {2**32 - 1}."

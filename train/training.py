@@ -1,7 +1,7 @@
 """Training itself: two splits in, the network of the kept epoch out.
 
-Validation chooses the epoch, or it is the last one. Never reads the test split, and never scores what is
-returned: that is `train.run`, or whoever called.
+Validation chooses the epoch, or it is the last one. Never reads the test split, and
+never scores what is returned: that is `train.run`, or whoever called.
 """
 
 import contextlib
@@ -47,12 +47,14 @@ def train_best(
     history.csv, TensorBoard's logs, and model.keras if `model_path` is not given.
 
     Raises:
-      MedMNISTError: a batch that the replicas cannot share, a loss that is not finite,
-        or another worker that has gone.
+      MedMNISTError: images of another size than the networks take, a batch that the
+        replicas cannot share, a loss that is not finite, or another worker that has
+        gone.
       OSError: the state could not be written.
       KeyboardInterrupt: interrupted before the first epoch ended.
     """
     recipe = recipe.of_size(train.examples)
+    networks.check_size(variant, recipe)
     strategies.check_batch_size(recipe.batch_size, strategy)
     _make_repeatable(recipe, seed, console)
     is_chief = strategies.is_chief(strategy)

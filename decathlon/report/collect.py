@@ -13,13 +13,15 @@ import statistics
 import numpy as np
 
 from medmnist_tfds.data import arrays, catalog
-from medmnist_tfds.decathlon import answers, supervisor
+from medmnist_tfds.decathlon import answers, claim, supervisor
 from medmnist_tfds.decathlon import result as results
-from medmnist_tfds.process import errors, files, terminal
+from medmnist_tfds.process import errors, terminal
 from medmnist_tfds.score import predictions, scoring
 
 _TABLE2 = pathlib.Path(__file__).with_name("table2.csv")
 _METRICS = ("auc", "acc")
+_PHANTOM = "PHANTOM DATA: synthetic images. These numbers say nothing about real ones."
+_REBUILT = "REBUILT DATA: made anew from the sources, so that no score is official."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,39 @@ class Decathlon:
     entries: tuple[Entry, ...]
     targets: dict[str, np.ndarray]  # of test, by dataset
     sources: dict[str, arrays.Arrays]  # by dataset
+    rebuilt: bool = False  # from the sources, by `medmnist-tfds rebuild`
+    size: int = 28
+
+    @property
+    def kind(self) -> str:
+        """Of the data, as tables mark it: real, phantom or rebuilt."""
+        if self.phantom:
+            return "phantom"
+        return "rebuilt" if self.rebuilt else "real"
+
+    @property
+    def mark(self) -> str:
+        """What stands behind a dataset's name: nothing where the data are official."""
+        return "" if self.kind == "real" else f" ({self.kind})"
+
+    @property
+    def banner(self) -> str | None:
+        """What stands above all numbers that are not of official data."""
+        if self.kind != "rebuilt":
+            return _PHANTOM if self.phantom else None
+        return f"{_REBUILT}{self._lacking()}"
+
+    def _lacking(self) -> str:
+        """Which rebuilt datasets have a part of the official test images only."""
+        parts = {
+            entry.dataset: f"{len(self.targets[entry.dataset]):,} of {whole:,} test "
+            f"images of {entry.variant.dataset.paper_name}"
+            for entry in self.entries
+            if entry.dataset in self.targets
+            for whole in [entry.variant.release.splits["test"]]
+            if len(self.targets[entry.dataset]) < whole
+        }
+        return f" Only {', '.join(parts.values())} are there." if parts else ""
 
     @property
     def methods(self) -> dict[str, str]:
@@ -91,7 +126,8 @@ class Decathlon:
 
     def paper(self, method: str, dataset: str, metric: str) -> float | None:
         """Table 2's value, where one may be set beside ours."""
-        if self.phantom or self.release != catalog.DEFAULT_VERSION:
+        is_papers = self.kind == "real" and self.size == 28
+        if not is_papers or self.release != catalog.DEFAULT_VERSION:
             return None
         rows = {e.method: e.result["paper_row"] for e in self.entries}
         return paper_rows().get(rows[method], {}).get((dataset, metric))
@@ -121,10 +157,10 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
     """Reads a Decathlon's folder, and scores every prediction file again.
 
     Raises:
-      MedMNISTError: no Decathlon, no result, or a score that disagrees with its
-        result.json.
+      MedMNISTError: no Decathlon, no result, one of another kind of data than the
+        others, or a score that disagrees with its result.json.
     """
-    about = files.read_json(root / "decathlon.json")
+    about = claim.read(root)
     if not about:
         raise errors.MedMNISTError(
             f"{root} holds no Decathlon. Expected a folder that "
@@ -147,9 +183,13 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
         return source(tfds_name).labels(split)
 
     entries = [_entry(place, targets) for place in places]
+    for entry in entries:
+        _check_kind(entry, about)
     return Decathlon(
         root=root,
         phantom=about["phantom"],
+        rebuilt=about["rebuilt"],
+        size=about["size"],
         release=about["release"],
         budget=about["budget"],
         entries=tuple(entries),
@@ -158,6 +198,17 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
         },
         sources={e.dataset: source(e.result["dataset"]) for e in entries if e.scores},
     )
+
+
+def _check_kind(entry: Entry, about: dict) -> None:
+    found = claim.of(entry.variant)
+    if any(about[key] != value for key, value in found.items()):
+        wanted = {key: about[key] for key in found}
+        raise errors.MedMNISTError(
+            f"{entry.folder} is of {entry.variant.tfds_name} ({claim.told(found)}). "
+            f"Expected results of one kind, as decathlon.json says: "
+            f"{claim.told(wanted)}. Move it to a Decathlon of its own."
+        )
 
 
 def _entry(place: pathlib.Path, targets) -> Entry:

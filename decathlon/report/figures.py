@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 from matplotlib import figure
 
-from medmnist_tfds.decathlon.report import collect, confusion, splits, tables
+from medmnist_tfds.decathlon.report import collect, confusion, splits
 from medmnist_tfds.process import files
 
 _COLOURS = {"train": "#9aa5b1", "val": "#e0a030", "test": "#2166ac"}
@@ -109,7 +109,7 @@ def _names(panel: splits.Panel, whole: int) -> list[str]:
 
 
 def _title(picture: figure.Figure, decathlon: collect.Decathlon, text: str) -> None:
-    if decathlon.phantom:
-        picture.suptitle(f"{text}\n{tables.BANNER}", color="#b2182b", fontsize=10)
+    if decathlon.banner:
+        picture.suptitle(f"{text}\n{decathlon.banner}", color="#b2182b", fontsize=10)
     else:
         picture.suptitle(text)

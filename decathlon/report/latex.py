@@ -8,13 +8,15 @@ import re
 from medmnist_tfds.decathlon.report import summary, tables
 
 
-def table(found: summary.Summary, *, phantom: bool, datasets_per_block: int = 5) -> str:
+def table(
+    found: summary.Summary, *, banner: str | None, datasets_per_block: int = 5
+) -> str:
     """A booktabs table in blocks of five datasets, as in the paper."""
     blocks = [
         found.columns[start : start + datasets_per_block]
         for start in range(0, len(found.columns), datasets_per_block)
     ]
-    caption = f"\\textbf{{{tables.BANNER}}} " if phantom else ""
+    caption = f"\\textbf{{{_escaped(banner)}}} " if banner else ""
     values = [value for row in found.rows for value in row.values.values()]
     caption += "AUC and ACC on the test splits"
     if any(value.sd is not None for value in values):

@@ -60,7 +60,7 @@ def write(
         decathlon=decathlon,
         table=table,
         metrics=summary.METRICS,
-        banner=tables.BANNER if decathlon.phantom else None,
+        banner=decathlon.banner,
         note=tables.note(table, intervals=_INTERVALS),
         datasets=catalog.DATASETS,
         seeds=confusion.seeds_text(decathlon.seeds),

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from medmnist_tfds.data import catalog, png
+from medmnist_tfds.data import arrays, catalog, png
 from medmnist_tfds.decathlon.report import collect
 from medmnist_tfds.score import scoring
 
@@ -38,10 +38,11 @@ def choose(decathlon: collect.Decathlon, method: str, dataset: str) -> list[Samp
     is_right = (decided == targets).all(axis=1)
     wrong = np.flatnonzero(~is_right[FIRST:])[:_WRONG] + FIRST
     rows = [*range(min(FIRST, len(targets))), *wrong.tolist()]
-    images = decathlon.sources[dataset].images("test")[rows]
+    source = decathlon.sources[dataset]
+    images, index = source.images("test")[rows], arrays.index(source, "test")
     return [
         Sample(
-            row=row,
+            row=int(index[row]),
             address=f"data:image/png;base64,{base64.b64encode(content).decode()}",
             true=_names(targets[row], facts),
             predicted=_names(decided[row], facts),

@@ -11,19 +11,18 @@ from rich import table as rich_table
 
 from medmnist_tfds.decathlon.report import summary
 
-BANNER = "PHANTOM DATA: synthetic images. These numbers say nothing about real ones."
 INTERVALS_APART = "95 % bootstrap intervals over test examples: see table2.csv."
 _NARROWEST = len("0.000 / 0.000")
 
 
 def markdown(
-    table: summary.Summary, *, phantom: bool, lists: dict[str, list[str]]
+    table: summary.Summary, *, banner: str | None, lists: dict[str, list[str]]
 ) -> str:
     """Two tables, AUC and ACC: a row per method, a column per dataset.
 
     Below them `lists`: lines by title.
     """
-    parts = [f"**{BANNER}**\n"] if phantom else []
+    parts = [f"**{banner}**\n"] if banner else []
     for metric in summary.METRICS:
         titles = [table.title(column) for column in table.columns]
         lines = [
@@ -71,7 +70,7 @@ def paper(value: summary.Value, form: str) -> str:
     return "" if value.paper is None else form.format(value.paper, value.difference)
 
 
-def comma_separated(table: summary.Summary, *, phantom: bool) -> str:
+def comma_separated(table: summary.Summary, *, kind: str) -> str:
     """One line per method, column and metric, with every digit."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -83,7 +82,7 @@ def comma_separated(table: summary.Summary, *, phantom: bool) -> str:
         for column in table.columns:
             for metric in summary.METRICS:
                 value = row.values.get((column, metric))
-                start = [row.method, row.display_name, "phantom" if phantom else "real"]
+                start = [row.method, row.display_name, kind]
                 if value is None:
                     writer.writerow([*start, column, metric, 0, *[""] * 7, False])
                     continue
@@ -113,8 +112,8 @@ class Terminal:
     and as many datasets beside each other as there is room for.
     """
 
-    def __init__(self, table: summary.Summary, *, phantom: bool):
-        self._title = f"{BANNER}\n" * phantom + "Test AUC / ACC"
+    def __init__(self, table: summary.Summary, *, banner: str | None):
+        self._title = "\n".join(filter(None, [banner, "Test AUC / ACC"]))
         self._columns, self._rows = table.columns, table.rows
 
     def __rich_console__(self, console, options):
@@ -163,6 +162,6 @@ def _terminal_cell(row: summary.Row, column: str) -> str:
     return " / ".join(texts)
 
 
-def terminal(table: summary.Summary, *, phantom: bool) -> Terminal:
+def terminal(table: summary.Summary, *, banner: str | None) -> Terminal:
     """What `rich` prints."""
-    return Terminal(table, phantom=phantom)
+    return Terminal(table, banner=banner)

@@ -190,7 +190,7 @@ def shown(value: summary.Value) -> str:
     return f"{value.mean:.3f}{spread} [{value.low:.3f}, {value.high:.3f}]"
 
 
-def comma_separated(found: list[Table], *, phantom: bool) -> str:
+def comma_separated(found: list[Table], *, kind: str) -> str:
     """One line per method, dataset and metric, with every digit."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -206,7 +206,7 @@ def comma_separated(found: list[Table], *, phantom: bool) -> str:
                     [
                         row.method,
                         row.display_name,
-                        "phantom" if phantom else "real",
+                        kind,
                         each.dataset.name,
                         metric,
                         value.seeds,

@@ -60,17 +60,17 @@ def write(
         "Settings": facts.lines(ran, "settings"),
     }
     without = untouched.tables(decathlon, table, lists=audits)
-    text = tables.markdown(table, phantom=decathlon.phantom, lists=lists)
+    text = tables.markdown(table, banner=decathlon.banner, lists=lists)
     _text(
         out / "table2.md", "\n".join(filter(None, [text, untouched.markdown(without)]))
     )
     if without:
-        text = untouched.comma_separated(without, phantom=decathlon.phantom)
+        text = untouched.comma_separated(without, kind=decathlon.kind)
         _text(out / "untouched.csv", text)
     else:
         files.remove(out / "untouched.csv")  # of a report before this one
-    _text(out / "table2.csv", tables.comma_separated(table, phantom=decathlon.phantom))
-    _text(out / "table2.tex", latex.table(table, phantom=decathlon.phantom))
+    _text(out / "table2.csv", tables.comma_separated(table, kind=decathlon.kind))
+    _text(out / "table2.tex", latex.table(table, banner=decathlon.banner))
     figures.save(figures.splits_picture(decathlon), out / "figure2.png")
     if method is not None:
         picture = figures.confusion_picture(decathlon, method)

@@ -3,14 +3,18 @@
 Never imports TensorFlow where an official file or a phantom is audited.
 """
 
+import dataclasses
 import pathlib
 from typing import Annotated
 
 import typer
 
 from medmnist_tfds.commands import options, tables
-from medmnist_tfds.data import catalog, finding
+from medmnist_tfds.data import catalog, finding, progress
 from medmnist_tfds.process import errors, files, quiet, terminal
+
+_SHOWN = 10  # notes
+_NARROWEST = 8  # of a column: all of them fit into 80
 
 
 def audit(
@@ -36,6 +40,13 @@ def audit(
             show_default="the official file",
         ),
     ] = None,
+    source: Annotated[
+        list[pathlib.Path] | None,
+        typer.Option(
+            help="The archive, as for `link`: pairs are compared at its resolution, "
+            "too. May be repeated.",
+        ),
+    ] = None,
     out: Annotated[
         pathlib.Path | None,
         typer.Option(help="The folder to write to.", show_default="audit_FLAG"),
@@ -54,6 +65,8 @@ def audit(
             f"one of both. Say `medmnist-tfds audit {variant.dataset.name} --file "
             f"{file}`, or leave --file out."
         )
+    given = None if manifest is None else manifests.read(manifest)
+    confirm = _confirmer(variant, source, given) if source else None
     if file is not None:
         of = contents.read(file, variant)
         terminal.say(f"{file} is taken as it is: it was not verified.")
@@ -61,14 +74,15 @@ def audit(
         if not (variant.phantom or manual_dir or finding.is_here(variant)):
             quiet.tensorflow_search()  # prepared data are read with it
         of = contents.find(variant, manual_dir=manual_dir)
-    if manifest is not None:
-        known = manifests.read(manifest)
-    else:
-        known = _shipped(variant) if file is None else None
+    known = given
+    if manifest is None and file is None:
+        known = _shipped(variant)
     out = out or pathlib.Path(f"audit_{of.flag}")
     written: list[str] = []
     try:
         found = audits.audit(of, manifest=known, threshold=threshold)
+        if confirm is not None:
+            found = dataclasses.replace(found, full=confirm(of, found.found.pairs))
         _write(out, found, written)
     except KeyboardInterrupt:
         said = f"{out} holds {', '.join(written)} of this audit, and no more"
@@ -76,14 +90,40 @@ def audit(
         raise typer.Exit(130) from None
     rows = audit_words.table(found)
     shown = tables.table()
-    for header in rows[0]:
-        longest = max(map(len, header.split()))
-        shown.add_column(header, justify="right", min_width=longest)
+    for header, *column in zip(*rows, strict=True):
+        longest = max(map(len, [*header.split(), *column]))
+        shown.add_column(header, justify="right", width=max(longest, _NARROWEST))
     for row in rows[1:]:
         shown.add_row(*row)
     terminal.CONSOLE.print(shown)
+    if found.full is not None:
+        for problem in found.full.problems[:_SHOWN]:
+            terminal.say(f"Note: {problem}")
     terminal.say(audit_words.paragraph(found))
     terminal.say(f"Wrote {out}: look at {out / 'pairs.png'}")
+
+
+def _confirmer(variant: catalog.Variant, source: list[pathlib.Path], given):
+    """A function from contents and pairs to what the sources say of them.
+
+    Refuses what cannot be confirmed before images are compared.
+    """
+    from medmnist_tfds.sources import archives, confirming, manifests, named, reading
+
+    archive = archives.of(dataclasses.replace(variant, rebuilt=False))
+    manifest = given or manifests.manifest(variant.dataset.name)
+    sources = named.Named(archive, reading.open(*source), manifest)
+
+    def confirm(of, pairs):
+        with progress.Bar(0, text="Confirming", unit=" sources") as bar:
+
+            def each(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            return confirming.confirm(of, pairs, sources=sources, each=each)
+
+    return confirm
 
 
 def _shipped(variant: catalog.Variant):

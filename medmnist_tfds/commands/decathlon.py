@@ -39,7 +39,12 @@ Own = Annotated[
         "--method", help="One more method: its name, or its folder. May be repeated."
     ),
 ]
-Datasets = Annotated[str, typer.Option(help="Names, with commas: breast,retina.")]
+Datasets = Annotated[
+    str,
+    typer.Option(
+        help="Names, with commas: breast,retina; rebuilt: medmnist_rebuilt/breast."
+    ),
+]
 Seeds = Annotated[str, typer.Option(help="Whole numbers, with commas: 0,1,2.")]
 Budget = Annotated[
     str,
@@ -83,13 +88,17 @@ Dask = Annotated[
     typer.Option(help="Address of a Dask scheduler, whose workers run the cells."),
 ]
 Release = Annotated[
-    str, typer.Option(help="Of the datasets: 1.0.0, the paper's, or 3.0.0.")
+    str | None,
+    typer.Option(
+        help="Of the datasets: 1.0.0, the paper's, or 3.0.0.",
+        show_default="1.0.0; of larger sizes 3.0.0",
+    ),
 ]
 Out = Annotated[
     pathlib.Path | None,
     typer.Option(
         help="The Decathlon's folder.",
-        show_default="runs/decathlon, or runs/decathlon-phantom",
+        show_default="runs/decathlon, or runs/decathlon-phantom, -rebuilt",
     ),
 ]
 
@@ -108,7 +117,7 @@ def run(
     retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
     dask: Dask = None,
-    release: Release = catalog.DEFAULT_VERSION,
+    release: Release = None,
     phantom: options.Phantom = False,
     out: Out = None,
     data_dir: options.DataDir = None,
@@ -130,11 +139,13 @@ def run(
         data_dir=data_dir,
         manual_dir=manual_dir,
     )
-    if not phantom:
+    if not plan.variants[0].phantom:
         quiet.tensorflow_search()  # prepared data are read with it
     changed = changes.apply(plan.methods, settings or [], budget=budget)
     plan = dataclasses.replace(plan, methods=tuple(changed))
-    out = out or pathlib.Path("runs", f"decathlon{'-phantom' if phantom else ''}")
+    kind = plan.variants[0].kind
+    of = "" if kind == "official" else f"-{kind}"
+    out = out or pathlib.Path("runs", f"decathlon{of}")
     try:
         if dry_run:
             decathlon.preview(plan, out, console=terminal.CONSOLE)
@@ -192,7 +203,7 @@ def report(
         manual_dir=manual_dir,
         audits=audits,
     )
-    terminal.CONSOLE.print(tables.terminal(table, phantom=results.phantom))
+    terminal.CONSOLE.print(tables.terminal(table, banner=results.banner))
     for entry in results.undone():
         terminal.say(write.line(entry))
     terminal.say(f"Wrote {where}: look at {where / 'index.html'}")
@@ -277,9 +288,11 @@ def _methods(chosen: str | None, own: list[str] | None) -> tuple[methods.Method,
     return tuple(folders.values())
 
 
-def _variants(text: str, release: str, phantom: bool) -> tuple[catalog.Variant, ...]:
+def _variants(
+    text: str, release: str | None, phantom: bool
+) -> tuple[catalog.Variant, ...]:
     names = catalog.DATASETS if text == "all" else _list("--datasets", text)
-    variants = [catalog.variant(n, version=release, phantom=phantom) for n in names]
+    variants = [catalog.parse(n, version=release, phantom=phantom) for n in names]
     for variant in variants:
         if variant.dataset.regroups:
             raise errors.MedMNISTError(
@@ -287,7 +300,7 @@ def _variants(text: str, release: str, phantom: bool) -> tuple[catalog.Variant, 
                 f"{variant.dataset.regroups} in other splits. Expected some of "
                 f"{', '.join(catalog.DATASETS)}. Train on it by `medmnist-tfds train`."
             )
-    return tuple({variant.config: variant for variant in variants}.values())
+    return tuple({variant.tfds_name: variant for variant in variants}.values())
 
 
 def _seeds(text: str) -> tuple[int, ...]:

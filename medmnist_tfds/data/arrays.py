@@ -47,6 +47,13 @@ def find(
     return archive.Archive(variant, folder=manual_dir)
 
 
+def index(source: Arrays, split: str) -> np.ndarray:
+    """int64 (examples,): their rows in the official split, of which some may lack."""
+    if hasattr(source, "index"):
+        return source.index(split)
+    return np.arange(len(source.labels(split)))
+
+
 class _Prepared:
     def __init__(self, builder):
         self._builder = builder

@@ -65,7 +65,7 @@ def all_regrouped() -> tuple[Dataset, ...]:
     )
 
 
-def parse(name: str, *, phantom: bool = False) -> Variant:
+def parse(name: str, *, phantom: bool = False, version: str | None = None) -> Variant:
     """The variant that a name means, as `tfds.load` would read it.
 
     Args:
@@ -73,6 +73,7 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
         `medmnist_rebuilt/derma_96`; of the dataset also any other name it has:
         `DermaMNIST`, `dermamnist_224`.
       phantom: mean the phantom also where the name does not say so.
+      version: of the release that is meant where the name does not say which.
 
     Raises:
       MedMNISTError: the name is of another form, or there is no such dataset.
@@ -88,10 +89,10 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
             f"{name!r} is no dataset name. Expected a name such as 'derma', "
             "'derma_224:3.0.0' or 'medmnist/derma'; `medmnist-tfds list` shows all."
         )
-    builder, dataset, size, version = match.groups()
+    builder, dataset, size, named = match.groups()
     builder = (builder or "medmnist").lower()
     phantom, rebuilt = phantom or builder == "medmnist_phantom", "rebuilt" in builder
-    if phantom and (size or version):
+    if phantom and (size or named):
         raise errors.MedMNISTError(
             f"{name!r} asks for a size or a release, but phantom data have neither. "
             f"Ask for 'medmnist_phantom/{dataset}'."
@@ -99,7 +100,7 @@ def parse(name: str, *, phantom: bool = False) -> Variant:
     is_larger = int(size or 28) > 28 and not rebuilt
     return variant(
         dataset,
-        version=version or ("3.0.0" if is_larger else DEFAULT_VERSION),
+        version=named or version or ("3.0.0" if is_larger else DEFAULT_VERSION),
         size=int(size or 28),
         phantom=phantom,
         rebuilt=rebuilt,

@@ -137,9 +137,16 @@ class Variant:
         return File(url=f"{flag}_{self.size}_rebuilt.npz", md5=None)
 
     @property
+    def kind(self) -> str:
+        """What tells data that must not be mixed: official, phantom or rebuilt."""
+        if self.phantom:
+            return "phantom"
+        return "rebuilt" if self.rebuilt else "official"
+
+    @property
     def prefix(self) -> str:
         """What names of results begin with that are not of official data."""
-        return "phantom-" * self.phantom + "rebuilt-" * self.rebuilt
+        return "" if self.kind == "official" else f"{self.kind}-"
 
     @property
     def config(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors
-from medmnist_tfds.sources import contents, manifests, similar
+from medmnist_tfds.sources import confirming, contents, manifests, similar
 
 STEPS = (0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0)  # at which pairs are shown
 USUAL = 0.999  # where the distribution does not say better
@@ -33,6 +33,10 @@ class Counts:
     test_images: int  # of these pairs
     conflicts: int  # of other labels
     conflicts_across: int
+    compared: int | None = None  # at full resolution, of both of whose sources is there
+    confirmed: int | None = (
+        None  # of these, those as alike there: from the threshold on
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class Audit:
       is_chosen: whether the user chose the threshold.
       groups: patients and lesions in several splits; None where no manifest is.
       members: (examples,) text by column of the manifest, empty where unknown.
+      full: the pairs at full resolution; None where there are no sources.
     """
 
     contents: contents.Contents
@@ -66,6 +71,7 @@ class Audit:
     is_chosen: bool
     groups: tuple[Group, ...] | None
     members: dict[str, np.ndarray]
+    full: confirming.Confirmation | None = None
 
     @property
     def pairs(self) -> np.ndarray:
@@ -78,7 +84,9 @@ class Audit:
         return (labels[pairs["first"]] != labels[pairs["second"]]).any(axis=1)
 
     def counts(self, threshold: float) -> Counts:
-        pairs = self.found.pairs[self.found.pairs["similarity"] >= threshold]
+        is_meant = self.found.pairs["similarity"] >= threshold
+        pairs = self.found.pairs[is_meant]
+        full = None if self.full is None else self.full.similarity[is_meant]
         split, test = self.contents.split_of, catalog.SPLITS.index("test")
         sides = np.stack([pairs["first"], pairs["second"]], axis=1)
         across = split[sides[:, 0]] != split[sides[:, 1]]
@@ -94,6 +102,8 @@ class Audit:
             test_images=len(np.unique(leaked)),
             conflicts=int(conflicts.sum()),
             conflicts_across=int((conflicts & across).sum()),
+            compared=None if full is None else int(np.isfinite(full).sum()),
+            confirmed=None if full is None else int((full >= threshold).sum()),
         )
 
     @property

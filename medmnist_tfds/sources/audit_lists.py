@@ -17,6 +17,7 @@ COLUMNS = (
     *("dataset", "split", "index", "other_split", "other_index"),
     *("similarity", "symmetry", "exact", "label", "other_label", "label_conflict"),
 )
+FULL = "full_similarity"  # empty where one of the two sources is not there
 GROUP_COLUMNS = ("dataset", "column", "value", "split", "index")
 
 
@@ -27,8 +28,14 @@ def write_pairs(path: str | os.PathLike, audit: audits.Audit) -> None:
     splits, split, index = list(of.splits), of.split_of, of.index_of
     with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(f"same_{name}" for name in audit.members)])
-        for pair, is_conflict in zip(pairs, audit.conflicts(pairs), strict=True):
+        more = [f"same_{name}" for name in audit.members]
+        full = [[] for _ in pairs]
+        if audit.full is not None:
+            more.append(FULL)
+            full = [[_number(value)] for value in audit.full.similarity[: len(pairs)]]
+        writer.writerow([*COLUMNS, *more])
+        conflicts = audit.conflicts(pairs)
+        for pair, is_conflict, at_full in zip(pairs, conflicts, full, strict=True):
             sides = [int(pair["first"]), int(pair["second"])]
             places = [x for side in sides for x in (splits[split[side]], index[side])]
             writer.writerow(
@@ -38,6 +45,7 @@ def write_pairs(path: str | os.PathLike, audit: audits.Audit) -> None:
                     *(label_numbers(of, side) for side in sides),
                     bool(is_conflict),
                     *(_same(column, *sides) for column in audit.members.values()),
+                    *at_full,
                 ]
             )
 
@@ -64,6 +72,10 @@ def label_numbers(of: contents.Contents, image: int) -> str:
     if of.dataset.task is catalog.Task.MULTILABEL:
         return " ".join(map(str, np.flatnonzero(row))) or "-"
     return str(row[0])
+
+
+def _number(similarity: float) -> str:
+    return "" if np.isnan(similarity) else f"{similarity:.8f}"
 
 
 def _same(column: np.ndarray, one: int, other: int) -> str:

@@ -7,25 +7,28 @@ import numpy as np
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import files
 from medmnist_tfds.sources import audit as audits
-from medmnist_tfds.sources import similar
+from medmnist_tfds.sources import confirming, similar
 
 
 def paragraph(audit: audits.Audit) -> str:
     """What was compared, what was found, where the threshold is from."""
     parts = [_compared(audit), *_pairs(audit), _threshold(audit), _below(audit)]
-    return " ".join(part for part in [*parts, *_groups(audit)] if part)
+    parts += [*_groups(audit), _full(audit)]
+    return " ".join(part for part in parts if part)
 
 
 def table(audit: audits.Audit) -> list[list[str]]:
     """Rows of text, the first one the header: counts of pairs at each threshold."""
     header = ["correlation", "pairs", "same pixels", "in two splits"]
     header += ["test with train or val", "test images", "other label"]
+    header += [] if audit.full is None else ["as alike at full size"]
     rows = [
         [f"{'*' * (c.threshold == audit.threshold)}{number(c.threshold)}"]
         + [
             f"{n:,}"
             for n in (c.pairs, c.exact, c.across, c.leaking, c.test_images, c.conflicts)
         ]
+        + ([] if audit.full is None else [f"{c.confirmed:,}/{c.compared:,}"])
         for c in audit.table
     ]
     return [header, *rows]
@@ -58,7 +61,7 @@ def facts(audit: audits.Audit) -> dict:
         "threshold_is_chosen_by_user": audit.is_chosen,
         "gap": None if audit.gap is None else [float(end) for end in audit.gap],
         "floor": audit.found.floor,
-        "counts": [vars(c) for c in audit.table],
+        "counts": [_told(c) for c in audit.table],
         "groups_in_several_splits": None
         if audit.groups is None
         else {name: _of(audit, name) for name in audit.members},
@@ -160,6 +163,33 @@ def _below(audit: audits.Audit) -> str:
         f"threshold {conflicts / pairs:.0%} have two labels; of pairs drawn at random "
         f"{by_chance:.0%}."
     )
+
+
+def _full(audit: audits.Audit) -> str:
+    """What the sources said."""
+    if audit.full is None:
+        return ""
+    found = audit.counts(audit.threshold)
+    if not found.pairs:
+        return ""
+    said = (
+        f"At the sources' own resolution ({confirming.SIZE} pixels) "
+        f"{found.compared:,} of the {_many(found.pairs, 'pair')} could be compared"
+    )
+    if found.compared:
+        full = audit.full.similarity[: found.pairs]
+        said += (
+            f": {found.confirmed:,} {_has(found.confirmed)} a correlation of "
+            f"{number(audit.threshold)} or more there, too (the lowest has "
+            f"{np.nanmin(full):.4f})"
+        )
+    if rest := found.pairs - found.compared:
+        said += f"; {rest:,} stay unconfirmed, as one of the two sources is not at hand"
+    return f"{said}."
+
+
+def _told(counts: audits.Counts) -> dict:
+    return {key: value for key, value in vars(counts).items() if value is not None}
 
 
 def _groups(audit: audits.Audit) -> list[str]:

@@ -5,12 +5,11 @@ place of a source that is missing: there is no file then, or one that lacks the 
 Never trusts a source's name: at 28 pixels it must look like the official image.
 """
 
-import collections
-import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,14 +20,13 @@ from medmnist_tfds.sources import (
     archives,
     assembling,
     decoding,
-    kinds,
     manifests,
     matching,
+    named,
     reading,
 )
 from medmnist_tfds.sources import recipes as recipes_
 
-_TRIAL = 64  # images by which recipes are compared
 _NAMED = 5  # of many, in a sentence
 _CHECKED = 28  # pixels of the official images that every source is compared with
 
@@ -146,93 +144,42 @@ class _Work:
 
     def __init__(self, known, reader, manifest, *, skip_missing: bool):
         self._archive, self._reader, self._skips = known, reader, skip_missing
-        self._rows: dict[str, list[assembling.Row]] = {}
+        self.sources = sources = named.Named(known, reader, manifest)
         self.problems: list[str] = []
-        unknown: list[assembling.Row] = []
-        for row in manifest.rows():
-            place = (row["split"], row["index"])
-            if row["source"]:
-                self._rows.setdefault(self._scan(row["source"]), []).append(
-                    (place, row["source"])
-                )
-            else:
-                unknown.append(place)
-        times = collections.Counter(source.name for source, _ in self._files())
-        there = set(times)
-        absent = [p for name in self._rows.keys() - there for p, _ in self._rows[name]]
-        if not there:
-            raise errors.MedMNISTError(
-                f"{', '.join(map(str, reader.paths))}: no source that the manifest "
-                f"names is there. Expected files of {known.title}. Give its folder or "
-                "archives, or the manifest that `medmnist-tfds link` made of these."
-            )
-        self._total = len(there)
-        if twice := [name for name, count in times.items() if count > 1]:
+        if sources.twice:
             self.problems.append(
-                f"{len(twice):,} sources occur more than once ({_listed(twice)}): of "
-                "each the one that is nearest to the official image counts."
+                f"{len(sources.twice):,} sources occur more than once "
+                f"({named.listed(sources.twice)}): of each the one that is nearest to "
+                "the official image counts."
             )
-        if (unknown or absent) and not skip_missing:
-            raise _refusal([*unknown, *absent], known.title)
-
-    def _scan(self, source: str) -> str:
-        """The file that a source lies in: a volume has many images."""
-        return source.split("#", 1)[0]
-
-    def _files(self) -> Iterator[tuple[archives.Source, reading.Item]]:
-        for item in self._reader:
-            source = self._archive.recognise(item.name)
-            if source and source.name in self._rows:
-                yield source, item
-
-    def _candidates(self, tried, size: int):
-        return decoding.candidates(
-            self._files(),
-            decode=kinds.decoder(self._archive, self._reader),
-            tried=lambda: tried,
-            size=size,
-        )
+        missing = [*sources.unknown, *sources.absent]
+        if missing and not skip_missing:
+            raise _refusal(missing, known.title)
 
     def best_recipe(self, official: archive.Archive) -> recipes_.Recipe:
         """Of all that may have been it: the one nearest to the official images."""
-        tried, pairs = kinds.candidates(self._archive), []
-        with contextlib.closing(self._candidates(tried, official.variant.size)) as all_:
-            for candidate in all_:
-                if isinstance(candidate, decoding.Candidate):
-                    places = self._places(candidate.source.name)
-                    pairs += [(place, candidate.small) for place in places]
-                if len(pairs) >= _TRIAL:
-                    break
-        if len(tried) == 1 or not pairs:
-            return self._archive.recipe
-        wanted = assembling.chosen(official, [place for place, _ in pairs])
-        most = matching.LIMIT**2 * next(iter(wanted.values())).size
-
-        def fit(recipe) -> tuple[int, float]:
-            far = [assembling.levels(s[recipe], wanted[place]) for place, s in pairs]
-            # Sources of other images count the same for every recipe.
-            return -sum(d == 0 for d, _ in far), sum(min(s, most) for _, s in far)
-
-        return min(tried, key=fit)  # the first of those that are equally good
+        chosen = functools.partial(assembling.chosen, official)
+        return self.sources.best_recipe(chosen, official.variant.size)
 
     def fill(self, rows: "assembling.Rows", recipe, proof: _Proof, each) -> None:
         seen: set[str] = set()
         nearest: dict[assembling.Row, float] = {}
         far: dict[assembling.Row, str] = {}
-        for candidate in self._candidates((recipe, proof.recipe), rows.variant.size):
+        tried = (recipe, proof.recipe)
+        for candidate in self.sources.candidates(tried, rows.variant.size):
             if isinstance(candidate, decoding.Damage):
                 self.problems.append(candidate.text)
                 continue
             name = candidate.source.name
-            for place in self._places(name):
+            for place in self.sources.places(name):
                 distance = proof.distance(place, candidate.small[proof.recipe])
                 if distance > matching.LIMIT:
                     far[place] = name
                 elif distance < nearest.get(place, np.inf):
                     nearest[place] = distance
                     rows.put(place, candidate.small[recipe])
-            seen.add(self._scan(name))
-            each(len(seen), self._total)
+            seen.add(named.file_of(name))
+            each(len(seen), self.sources.total)
         self.problems += self._reader.problems
         self._tell_far({place: far[place] for place in far.keys() - nearest.keys()})
         if not nearest:
@@ -245,27 +192,20 @@ class _Work:
 
     def _tell_far(self, far: dict[assembling.Row, str]) -> None:
         if far:
-            named = [f"{far[place]} ({place[0]} {place[1]})" for place in sorted(far)]
+            each = [f"{far[place]} ({place[0]} {place[1]})" for place in sorted(far)]
             self.problems.insert(
                 0,
                 f"The sources of {len(far):,} images are not near the official ones of "
-                f"{_CHECKED} pixels, and count as missing: {_listed(named)}. Were "
+                f"{_CHECKED} pixels, and count as missing: {named.listed(each)}. Were "
                 "they edited, or is this another version of the archive?",
             )
 
-    def _places(self, name: str) -> list[assembling.Row]:
-        return [p for p, source in self._rows[self._scan(name)] if source == name]
-
 
 def _refusal(missing, title: str, problems: Sequence[str] = ()) -> errors.MedMNISTError:
-    named = _listed([f"{split} {row}" for split, row in sorted(missing)])
+    images = named.listed([f"{split} {row}" for split, row in sorted(missing)])
     said = " ".join(problems[:_NAMED])
     return errors.MedMNISTError(
-        f"The sources of {len(missing):,} images are missing ({named}). {said} "
+        f"The sources of {len(missing):,} images are missing ({images}). {said} "
         f"Expected all of {title}. Give every part of the archive; or leave these "
         "images out with --skip-missing (skip_missing=True).".replace("  ", " ")
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join([*names[:_NAMED], *["..."][: len(names) > _NAMED]])

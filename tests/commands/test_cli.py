@@ -326,7 +326,7 @@ def test_evaluate_scores_a_file_of_any_name_of_a_dataset_of_any_name(tmp_path):
         (["info", "dermma"], "Did you mean 'derma'"),
         (["train", "derma", "--set", "epoch=3"], "Did you mean 'epochs'"),
         (["montage", "oct", "--split", "all"], "no split 'all'"),
-        (["train", "derma_224"], "Expected 28, what the networks take"),
+        (["train", "derma_224"], "Expected 28, what resnet18 takes"),
         (["train", "derma", "--seed", "-1"], "The seed is -1"),
         (["evaluate", "nothing.csv"], "nothing.csv: No such file"),
         (["evaluate", "octmnist_test_@a.csv"], "octmnist_test_@a.csv"),

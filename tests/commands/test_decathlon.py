@@ -43,7 +43,7 @@ CONSTANT = ["--methods", "constant"]
     [
         ([*CONSTANT, "--datasets", ""], "--datasets is ''"),
         ([*CONSTANT, "--datasets", "brest"], "Did you mean 'breast'"),
-        ([*CONSTANT, "--datasets", "../é\n"], "There is no dataset '../é'"),
+        ([*CONSTANT, "--datasets", "../é\n"], "'../é' is no dataset name"),
         ([*CONSTANT, "--release", "9"], "There is no release '9'"),
         (["--methods", ","], "--methods is ','"),
         (["--methods", "[b]*\udcff"], "There is no method '[b]*\\udcff'"),

@@ -75,9 +75,9 @@ def test_a_spread_over_seeds_is_promised_only_where_there_are_several(tmp_path):
         found = ten.decathlon(names=(BEST,), seeds=seeds, datasets=("breast",))
         table = summary.summarize(found, resamples=20)
         forms = (
-            tables.markdown(table, phantom=True, lists={}),
+            tables.markdown(table, banner="PHANTOM DATA", lists={}),
             written(tmp_path / "index.html", found),
-            latex.table(table, phantom=True),
+            latex.table(table, banner="PHANTOM DATA"),
         )
         for text in forms:
             assert ("standard deviation over seeds" in text) == is_promised
@@ -354,7 +354,7 @@ def test_the_page_is_one_for_screen_readers(whole):
 
 def shown(table, width: int) -> str:
     console = rich_console.Console(file=io.StringIO(), width=width)
-    console.print(tables.terminal(table, phantom=True))
+    console.print(tables.terminal(table, banner="PHANTOM DATA"))
     return console.file.getvalue()
 
 

@@ -142,7 +142,7 @@ def beside_paper(tmp_path_factory, official_root):
 def test_every_form_shows_our_number_the_papers_and_the_difference(beside_paper):
     root, found, table = beside_paper
     console = rich_console.Console(file=io.StringIO(), width=200)
-    console.print(tables.terminal(table, phantom=False))
+    console.print(tables.terminal(table, banner=None))
     shown = {
         "terminal": console.file.getvalue(),
         **{name: (root / "report" / name).read_text() for name in FORMS},

@@ -5,6 +5,7 @@ Trains on random pixels, and leaves nothing behind.
 """
 
 import contextlib
+import dataclasses
 import json
 import sys
 import time
@@ -13,6 +14,7 @@ import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import backend, memory, quiet
+from medmnist_tfds.train import recipe as recipes
 
 _START_SECONDS = 20  # imports, tracing of the steps, the last scores
 _IMAGES = 16  # of a step on a CPU, where twice the images take twice the time
@@ -30,7 +32,7 @@ def main() -> None:
         settings = task["settings"] | task["budget"]
         key = json.dumps(settings)
         if key not in known:  # another dataset changes the last layer only
-            known[key] = _seconds_per_image(task["dataset"], dict(settings))
+            known[key] = _seconds_per_image(task["variant"], dict(settings))
         seconds.append(_START_SECONDS + known[key] * _passes(settings, task["images"]))
     print(json.dumps(seconds))
 
@@ -39,29 +41,30 @@ def _passes(settings: dict, images: dict[str, int]) -> float:
     """How many images are trained on; one that is only scored counts a third."""
     scored = images["val"] + settings["statistics_images"]
     epoch = images["train"] + _FORWARD * scored
-    return settings["epochs"] * epoch + _FORWARD * sum(images.values())
+    fields = {name: settings[name] for name in recipes.FIELDS}
+    epochs = recipes.Recipe(**fields).of_size(images["train"]).epochs
+    return epochs * epoch + _FORWARD * sum(images.values())
 
 
 def _seconds_per_image(name: str, settings: dict) -> float:
     """Of a training step, by two epochs of two steps, of which the first warms up."""
     import keras
-    import tensorflow as tf
 
     from medmnist_tfds import train
+    from medmnist_tfds.data import pipeline
     from medmnist_tfds.models import devices
-    from medmnist_tfds.train import networks
+    from medmnist_tfds.train import lessons, networks
 
     with contextlib.redirect_stdout(sys.stderr):  # it says which devices it takes
         strategy = train.choose_strategy(settings.pop("strategy"))
-    recipe, variant = train.Recipe(**settings), catalog.variant(name)
+    recipe, variant = train.Recipe(**settings), catalog.parse(name)
     batch = recipe.batch_size
     if not devices.has_accelerator():
         batch = min(batch, _IMAGES)
-    pixels = (28, 28, variant.dataset.channels)
+    pixels = (variant.size, variant.size, variant.dataset.channels)
     images = np.random.default_rng(0).integers(0, 256, (batch, *pixels), np.uint8)
-    is_multi = variant.dataset.task is catalog.Task.MULTILABEL
-    shape = (batch, variant.dataset.num_labels) if is_multi else (batch,)
-    labels = np.zeros(shape, np.int64)
+    labels = np.zeros((batch, variant.dataset.label_columns), np.uint8)
+    split = pipeline.Split.from_arrays(images, labels, name="train")
     times = []
     clock = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda *_: times.append(time.perf_counter()),
@@ -69,7 +72,8 @@ def _seconds_per_image(name: str, settings: dict) -> float:
     )
     with strategy.scope():
         model = networks.compiled(variant, recipe)
-        data = tf.data.Dataset.from_tensors((images, labels)).repeat()
+        small = dataclasses.replace(recipe, batch_size=batch)
+        data = lessons.batches(split, variant=variant, recipe=small, seed=0)
         model.fit(data, steps_per_epoch=2, epochs=2, verbose=0, callbacks=[clock])
     return (times[3] - times[2]) / (2 * batch)
 

@@ -26,7 +26,7 @@ def main() -> None:
 
     settings = task["settings"] | task["budget"]
     strategy = train.choose_strategy(settings.pop("strategy"))
-    variant = catalog.variant(task["dataset"])
+    variant = catalog.parse(task["variant"])
     splits = _splits(folder / "data.npz", variant)
     try:
         trained = training.train_best(
