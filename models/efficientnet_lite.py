@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: what was learned on ImageNet, frozen, under a layer that learns.
+"""EfficientNet-Lite0 from what was learned on ImageNet, to be trained further.
 
 Follows Google's network (Tan and Le, 2019; tensorflow/tpu, efficientnet/lite): no
 squeeze-and-excitation, ReLU6, padding as TensorFlow's "same". Its weights, of which the
@@ -30,10 +30,11 @@ _WEIGHTS = "efficientnet_lite0.npz"  # float16, by `layer/variable`
 
 
 def efficientnet(num_classes: int, channels: int = 3, size: int = 28) -> keras.Model:
-    """A linear layer on features of EfficientNet-Lite0, which stays as it is.
+    """A linear layer on features of EfficientNet-Lite0, with weights from ImageNet.
 
-    The image is enlarged inside the model. float32 under every policy: depthwise
-    convolutions take three times as long in bfloat16 on a CPU.
+    The image is enlarged inside the model. Normalization stays as it is: a batch of
+    small images of one kind tells little of statistics. float32 under every policy:
+    depthwise convolutions take three times as long in bfloat16 on a CPU.
 
     Args:
       num_classes: classes, or labels of a multi-label task: width of the logits.
@@ -59,7 +60,7 @@ def efficientnet(num_classes: int, channels: int = 3, size: int = 28) -> keras.M
         x = keras.layers.BatchNormalization(
             center=False, scale=False, momentum=0.9, name=f"{_PREFIX}standardize"
         )(x)
-        x = keras.layers.Dropout(0.5, name=f"{_PREFIX}dropout")(x)
+        x = keras.layers.Dropout(0.2, name=f"{_PREFIX}dropout")(x)
         logits = keras.layers.Dense(
             num_classes, kernel_initializer="zeros", name=f"{_PREFIX}linear"
         )(x)
@@ -89,17 +90,18 @@ def features(x) -> list:
 
 
 def _load(model: keras.Model) -> None:
-    """Sets the weights of the frozen layers, and freezes them."""
+    """Sets the weights from ImageNet, and freezes normalization."""
     place = importlib.resources.files("medmnist_tfds.models") / _WEIGHTS
     with place.open("rb") as file, np.load(file, allow_pickle=False) as values:
         for layer in model.layers:
             names = {compat.path(v).split("/")[-1]: v for v in layer.weights}
             keys = {f"{layer.name}/{name}": v for name, v in names.items()}
             if not keys.keys() <= set(values.files):
-                continue  # one that learns
+                continue  # a new one
             for key, variable in keys.items():
                 variable.assign(values[key].astype(np.float32))
-            layer.trainable = False
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
 
 
 def _block(x, *, filters: int, kernel: int, stride: int, expansion: int, name: str):

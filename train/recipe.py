@@ -201,7 +201,7 @@ PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
 # From scratch, at a fraction of the cost: docs/recipes.md says why each line is here.
 FAST = Recipe(
     model="resnet10",
-    epochs=60,
+    epochs=30,
     max_images=1_000_000,
     batch_size=64,
     optimizer="adamw",
