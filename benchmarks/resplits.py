@@ -182,8 +182,7 @@ def main() -> None:
                 with FILE.open("a") as file:
                     file.write(json.dumps(key | found | {"label": label}) + "\n")
                 print(dataset, label, seed, found, flush=True)
-    for row in table(options.recipe, options.datasets.split(",")):
-        print("| " + " | ".join(row) + " |")
+    print(tables.plain(table(options.recipe, options.datasets.split(","))))
 
 
 if __name__ == "__main__":

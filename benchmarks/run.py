@@ -20,7 +20,7 @@ import psutil
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-from benchmarks import data, suites, tables
+from benchmarks import data, recipe, suites, tables
 from medmnist_tfds.process import files
 
 HERE = tables.HERE
@@ -143,9 +143,14 @@ def _check(parser: argparse.ArgumentParser, chosen: list[str], repeats: int) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", help=", ".join(suites.SUITES))
+    parser.add_argument(
+        "what", nargs="*", help=", ".join([*suites.SUITES, "or recipe, alone"])
+    )
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
+    if options.what == ["recipe"]:  # no ratios of programs: scores, and their time
+        recipe.main(rich_console.Console())
+        return
     chosen = options.what or list(suites.SUITES)
     _check(parser, chosen, options.repeats)
     console, machine = rich_console.Console(), about(rounds=options.repeats)

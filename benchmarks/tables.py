@@ -112,6 +112,12 @@ def markdown(contents: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
+def plain(rows: list[list[str]]) -> str:
+    """A Markdown table; the first row is its head."""
+    head, *rest = [_line(*row) for row in rows]
+    return "\n".join([head, _line(*["---"] * len(rows[0])), *rest])
+
+
 def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 

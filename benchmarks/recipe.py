@@ -1,0 +1,228 @@
+"""`python -m benchmarks.run recipe`: time to score of our recipes and the paper's.
+
+Each run is a process of its own, seed by seed and recipe by recipe in turn. A run by
+the paper's recipe ends when its validation AUC has passed that of the paper's
+ResNet-18; what the whole of it takes is computed from its epochs. Runs are kept in
+`results/recipe.jsonl`, so that a benchmark that was cut off goes on.
+"""
+
+import csv
+import json
+import statistics
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import ticker
+
+from benchmarks import recipe_plan, tables
+from medmnist_tfds.data import arrays, catalog
+from medmnist_tfds.decathlon.report import bootstrap
+from medmnist_tfds.process import files
+
+_HOUR = 3600
+TABLE_2 = tables.HERE.parent / "decathlon/report/table2.csv"
+RUNS = tables.RESULTS / "recipe.jsonl"
+FOLDER = tables.RESULTS / "recipe"
+
+
+def paper() -> dict[str, dict[str, float]]:
+    """Table 2: of each dataset AUC and ACC of the peer, and the best of each column."""
+    with TABLE_2.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = {}
+    for name in {row["dataset"] for row in rows}:
+        of_name = [row for row in rows if row["dataset"] == name]
+        peer = next(row for row in of_name if row["method"] == recipe_plan.PEER)
+        best = {m: max(float(row[m]) for row in of_name) for m in ("auc", "acc")}
+        found[name] = {m: float(peer[m]) for m in ("auc", "acc")} | {"best": best}
+    return found
+
+
+def measure(console) -> list[dict]:
+    """All runs; those that are in the file already are not run again."""
+    done, targets = known(), paper()
+    for seed in recipe_plan.SEEDS:
+        for name in recipe_plan.DATASETS:
+            for recipe in recipe_plan.RECIPES:
+                if recipe == "paper":
+                    continue  # the same in float32: its step is timed by `step`
+                until = targets[name]["auc"] if recipe in recipe_plan.STOPPED else 2.0
+                key = {"recipe": recipe, "name": name, "seed": seed, "until": until}
+                if any(key.items() <= run.items() for run in done):
+                    continue
+                found = key | _once(key)
+                done.append(found)
+                FOLDER.mkdir(parents=True, exist_ok=True)
+                with RUNS.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(found) + "\n")
+                console.print(f"{name} {recipe} seed {seed}: {found['seconds']:.0f} s")
+    return done
+
+
+def known() -> list[dict]:
+    if not RUNS.exists():
+        return []
+    return [json.loads(line) for line in RUNS.read_text("utf-8").splitlines()]
+
+
+def _once(key: dict) -> dict:
+    options = [part for name in key for part in (f"--{name}", str(key[name]))]
+    program = [sys.executable, "-m", "benchmarks.recipe_run", str(FOLDER), *options]
+    done = subprocess.run(
+        program, capture_output=True, text=True, cwd=tables.HERE.parent
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(program)}\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def rows(runs: list[dict]) -> list[list[str]]:
+    """Per dataset and recipe: scores, time to score, and what all of it costs."""
+    lines, targets = [_HEADER], paper()
+    for name in recipe_plan.DATASETS:
+        cost = {}
+        for recipe in recipe_plan.RECIPES:
+            mine = [r for r in runs if (r["name"], r["recipe"]) == (name, recipe)]
+            if mine:
+                cost[recipe] = statistics.median(map(_whole, mine))
+                lines.append(_row(name, recipe, mine, targets[name], cost))
+    return lines
+
+
+_HEADER = [
+    "dataset",
+    "recipe",
+    "seeds",
+    "test AUC [95 %]",
+    "test ACC [95 %]",
+    "validation passed after",
+    "images until then",
+    "all of it",
+    "of the paper's",
+]
+
+
+def _row(name, recipe, runs, target, cost) -> list[str]:
+    passed = [_passed(run, target["auc"]) for run in runs]
+    when = [one for one in passed if one]
+    base = cost.get("paper, bfloat16")
+    told = " (stopped there)" if recipe in recipe_plan.STOPPED else ""
+    return [
+        name,
+        recipe,
+        str(len(runs)),
+        *[_score(name, runs, metric) + told for metric in ("auc", "acc")],
+        f"{_median(s for s, _ in when)} s ({len(when)} of {len(runs)})",
+        _median(n for _, n in when),
+        f"{cost[recipe]:,.0f} s",
+        f"{cost[recipe] / base:.2f}" if base else "-",
+    ]
+
+
+def _passed(run: dict, auc: float) -> tuple[float, int] | None:
+    """Seconds and images when validation AUC had first come to that, if ever."""
+    for number, (seconds, reached) in enumerate(run["ends"], 1):
+        if reached >= auc:
+            return seconds, number * run["images_per_epoch"]
+    return None
+
+
+def _whole(run: dict) -> float:
+    """Seconds of all epochs; of a run that was stopped, by those that it had.
+
+    The first one traces and compiles: it counts once.
+    """
+    ends = [seconds for seconds, _ in run["ends"]]
+    if len(ends) in (run["epochs"], 1):
+        return ends[-1]
+    later = (ends[-1] - ends[0]) / (len(ends) - 1)
+    return ends[0] + later * (run["epochs"] - 1)
+
+
+def _score(name: str, runs: list[dict], metric: str) -> str:
+    values = [run[metric] for run in runs]
+    text = f"{statistics.mean(values):.3f}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values):.3f}"
+    low, high = bootstrap.interval(draws(name, runs)[metric])
+    return f"{text} [{low:.3f}, {high:.3f}]"
+
+
+def draws(name: str, runs: list[dict]) -> dict[str, np.ndarray]:
+    """Scores on resampled test sets, the same ones for all recipes: mean over seeds."""
+    targets = arrays.find(catalog.variant(name)).labels("test")
+    predicted = [np.load(FOLDER / run["predicted"]) for run in runs]
+    return bootstrap.resample(
+        targets, predicted, task=catalog.variant(name).dataset.task
+    )
+
+
+def _median(values) -> str:
+    values = list(values)
+    return f"{statistics.median(values):,.0f}" if values else "-"
+
+
+def projection(runs: list[dict]) -> list[list[str]]:
+    """Hours for each of the ten, by the images/s measured on images of its colours."""
+    rates = {}
+    for recipe in recipe_plan.RECIPES:
+        for name in recipe_plan.DATASETS:
+            mine = [r for r in runs if (r["name"], r["recipe"]) == (name, recipe)]
+            if mine:
+                channels = catalog.DATASETS[name].channels
+                rates[recipe, channels] = statistics.median(map(_rate, mine))
+    names = sorted({recipe for recipe, _ in rates}, key=list(recipe_plan.RECIPES).index)
+    lines, sums = (
+        [["dataset", *[f"{n}: images" for n in names], *names]],
+        dict.fromkeys(names, 0.0),
+    )
+    for dataset in catalog.DATASETS.values():
+        train = dataset.releases[catalog.DEFAULT_VERSION].splits["train"]
+        images, hours = {}, {}
+        for name in names:
+            recipe = recipe_plan.RECIPES[name]
+            epochs, size = recipe.of_size(train).epochs, recipe.batch_size
+            images[name] = epochs * -(-train // size) * size
+            hours[name] = images[name] / rates[name, dataset.channels] / _HOUR
+            sums[name] += hours[name]
+        cells = [f"{images[n]:,}" for n in names] + [f"{hours[n]:.2f} h" for n in names]
+        lines.append([dataset.name, *cells])
+    blank = [""] * len(names)
+    return [*lines, ["all ten", *blank, *[f"{sums[n]:.1f} h" for n in names]]]
+
+
+def _rate(run: dict) -> float:
+    return run["images_per_epoch"] * run["epochs"] / _whole(run)
+
+
+def draw(runs: list[dict], path) -> None:
+    """Validation AUC against seconds, a line a run; a dot is its test AUC."""
+    figure, axes = plt.subplots(
+        1, len(recipe_plan.DATASETS), figsize=(11, 4), layout="constrained"
+    )
+    targets = paper()
+    for axis, name in zip(axes, recipe_plan.DATASETS, strict=True):
+        for number, recipe in enumerate(recipe_plan.RECIPES):
+            mine = [r for r in runs if (r["name"], r["recipe"]) == (name, recipe)]
+            for run in mine:
+                label = recipe if run is mine[0] else None
+                color = f"C{number}"
+                axis.plot(*zip(*run["ends"], strict=True), color=color, alpha=0.4)
+                end = run["seconds"], run["auc"]
+                axis.plot(*end, "o", color=color, label=label)
+        axis.axhline(targets[name]["auc"], color="black", lw=1, ls="--")
+        axis.set(xlabel="seconds", ylabel="AUC", xscale="log", title=name)
+        axis.set_ylim(0.5, 1)
+        axis.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+        axis.legend(frameon=False, title="dots: test, at the end; lines: validation")
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def main(console) -> None:
+    runs = measure(console)
+    for lines in (rows(runs), projection(runs)):
+        console.print(tables.plain(lines), soft_wrap=True, highlight=False)
+    draw(runs, tables.HERE / "recipe.png")
