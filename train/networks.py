@@ -73,7 +73,11 @@ def learner(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
         return members[0]
     with precision.policy("float32"):
         inputs, labels = members[0].input, variant.dataset.num_labels
-        logits = [member(inputs) for member in members]
+        named = [  # two of a kind want two names
+            keras.Model(member.input, member.output, name=f"{member.name}_{number}")
+            for number, member in enumerate(members)
+        ]
+        logits = [member(inputs) for member in named]
         rows = [keras.layers.Reshape((1, labels))(each) for each in logits]
         stacked = keras.layers.Concatenate(axis=1, name="members")(rows)
         name = "_".join(member.name for member in members)
