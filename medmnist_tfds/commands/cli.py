@@ -120,6 +120,8 @@ def info(name: options.Name) -> None:
         for number, label in enumerate(dataset.labels)
     ]
     table.add_row("labels", "\n".join([*labels, *filter(None, [dataset.label_note])]))
+    mirrors = " and ".join(dataset.mirrors) or "none"
+    table.add_row("mirrored", f"{mirrors}: {dataset.mirrors_reason}")
     table.add_row("also called", ", ".join(dataset.aliases[1:]))
     table.add_row("licence", dataset.license)
     if dataset.caution:
