@@ -214,8 +214,14 @@ FAST = Recipe(
     keep="last",
     precision="mixed_bfloat16",
 )
-# Beside it, what was learned on ImageNet.
-BEST = dataclasses.replace(FAST, model="resnet10+efficientnet")
+# Beside it, what was learned on ImageNet: half the rate, and fewer, dearer epochs.
+BEST = dataclasses.replace(
+    FAST,
+    model="resnet10+efficientnet",
+    epochs=15,
+    max_images=500_000,
+    learning_rate=1e-3,
+)
 RECIPES = {"paper": PAPER, "fast": FAST, "best": BEST}
 
 
