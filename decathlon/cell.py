@@ -172,6 +172,7 @@ def _describe(cell: Cell) -> dict:
         "budget_name": cell.budget_name,
         "display_name": cell.method.display_name,
         "paper_row": cell.method.paper_row,
+        "pretrained": cell.method.pretrained,
         "program": cell.method.program,
         "packages": environment.packages(cell.method),
         "changed": _changed(cell),

@@ -1,4 +1,4 @@
-"""The program of the four ResNet methods: the paper's recipe, through `train`.
+"""The program of the ResNet and recipe methods: one of the recipes, through `train`.
 
 A cell that was killed goes on after its last whole epoch. Never sees a test label.
 """
