@@ -44,6 +44,8 @@ def main() -> None:
     for name, split in splits.items():
         scorer = metrics.Scorer(split, task=variant.dataset.task, from_logits=True)
         np.save(folder / f"{name}.npy", scorer.predict(trained.model))
+    cost = {"training_images": trained.images}
+    (folder / "cost.json").write_text(json.dumps(cost))
     (folder / "state.npz").unlink()
 
 
