@@ -1,4 +1,4 @@
-"""What a method leaves: scores of each split and a history, read as a stranger's files.
+"""What a method leaves: scores, a history and a cost, read as a stranger's files.
 
 Follows no link, waits for no pipe, and reads no more than the scores can take. Never
 scores.
@@ -7,6 +7,7 @@ scores.
 import contextlib
 import csv
 import io
+import json
 import os
 import pathlib
 import stat
@@ -18,10 +19,12 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import log, supervisor
 from medmnist_tfds.process import errors
 
-HISTORY = "history.csv"
+HISTORY, COST = "history.csv", "cost.json"
 _NUMBER_BYTES = 64  # of a number in a .npy (16 at most), or as text
 _HEADER_BYTES = 2**16
 _HISTORY_BYTES = 2**20
+_COST_BYTES = 2**12
+_MOST_IMAGES = 10**15
 _NAME_LENGTH = 40  # of a column, as it is shown
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NUMBERS = "fiub"  # kinds of dtype
@@ -70,6 +73,35 @@ def history(folder: pathlib.Path) -> dict[str, list[float]]:
     if not is_table or any(len(row) != len(names) for row in rows):
         return {}
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def training_images(folder: pathlib.Path) -> int | None:
+    """How many images a method says that it has trained on, each pass counted.
+
+    By the `cost.json` that it may leave; None where there is none.
+
+    Raises:
+      MedMNISTError: that is no plain file, or does not say so.
+    """
+    with contextlib.ExitStack() as closing:
+        try:
+            place = os.open(folder, _FOLDER)
+            closing.callback(os.close, place)
+        except OSError:
+            return None
+        content = _content(place, COST, _COST_BYTES, expected="a few words of JSON")
+    if content is None:
+        return None
+    images = None
+    with contextlib.suppress(ValueError, RecursionError):
+        said = json.loads(content)
+        images = said.get("training_images") if isinstance(said, dict) else None
+    if type(images) is not int or not 0 <= images < _MOST_IMAGES:
+        raise errors.MedMNISTError(
+            f"its {COST} says {log.printable(content[:40].decode(errors='replace'))}: "
+            'expected {"training_images": N}, a whole number'
+        )
+    return images
 
 
 def discard(folder: pathlib.Path) -> None:
@@ -124,7 +156,13 @@ def _scores(place: int, variant, split: str, examples: int) -> np.ndarray:
     return values.reshape(examples, -1)
 
 
-def _content(place: int, name: str, most: int) -> bytes | None:
+def _content(
+    place: int,
+    name: str,
+    most: int,
+    *,
+    expected: str = "an array of scores, one row per example",
+) -> bytes | None:
     """The bytes of a file in a folder that is open; None where there is none."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # nobody may write to a pipe
     try:
@@ -142,8 +180,7 @@ def _content(place: int, name: str, most: int) -> bytes | None:
         ) from error
     if len(content) > most:
         raise errors.MedMNISTError(
-            f"its {name} is larger than {most:,} bytes: expected an array of scores, "
-            "one row per example"
+            f"its {name} is larger than {most:,} bytes: expected {expected}"
         )
     return content
 

@@ -142,7 +142,7 @@ def finish(
     result = _describe(cell) | outcome
     if outcome["status"] == "ended":
         try:
-            result |= {"scores": _score(cell, targets), "status": "done"}
+            result |= {"scores": _score(cell, targets), "status": "done"} | _cost(cell)
         except OSError:
             raise  # of ours: a full disk is no fault of the method
         except Exception as problem:  # whatever it has left must not end the others
@@ -172,6 +172,7 @@ def _describe(cell: Cell) -> dict:
         "budget_name": cell.budget_name,
         "display_name": cell.method.display_name,
         "paper_row": cell.method.paper_row,
+        "pretrained": cell.method.pretrained,
         "program": cell.method.program,
         "packages": environment.packages(cell.method),
         "changed": _changed(cell),
@@ -207,6 +208,16 @@ def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, fl
         score = scoring.score(targets[split], values[split], task=task)
         scores[split] = {"auc": score.auc, "acc": score.acc}
     return scores
+
+
+def _cost(cell: Cell) -> dict:
+    """What a method says of its training's cost; a wrong word on it costs no score."""
+    try:
+        return {
+            "training_images": answers.training_images(cell.work / supervisor.METHOD)
+        }
+    except errors.MedMNISTError as problem:
+        return {"training_images": None, "cost_refused": str(problem)}
 
 
 def _move(cell: Cell) -> None:

@@ -25,6 +25,7 @@ _FIELDS = {
     "extends": str,
     "display_name": str,
     "paper_row": str,
+    "pretrained": str,
     "python": str,
     "requirements": list,
     "build_requirements": list,

@@ -40,6 +40,7 @@ class Method:
     program_folder: pathlib.Path  # the one of them that {folder} of the command means
     display_name: str
     paper_row: str | None  # the row of Table 2 that it reproduces
+    pretrained: str  # on which other images; empty: on none
     python: str | None  # versions it runs on, as pip writes them: "==3.9.*"
     requirements: tuple[str, ...]  # none: runs in this package's own environment
     build_requirements: tuple[str, ...]  # installed before them
@@ -168,6 +169,7 @@ def read(folder: pathlib.Path) -> Method:
         program_folder=program_folder,
         display_name=own.get("display_name", folder.name),
         paper_row=own.get("paper_row"),
+        pretrained=fields.get("pretrained", ""),
         python=fields.get("python"),
         requirements=tuple(fields.get("requirements", ())),
         build_requirements=tuple(fields.get("build_requirements", ())),

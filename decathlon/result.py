@@ -48,11 +48,14 @@ def _is_result(result: dict) -> bool:
     for field, kind in _FIELDS.items():
         if not isinstance(result.get(field), kind):
             return False
+    if not isinstance(result.get("pretrained", ""), str):  # older ones do not say it
+        return False
     if result.get("status") != "done":
         return result.get("status") in ("failed", "missing")
     with contextlib.suppress(KeyError, TypeError):
         scores = [result["scores"][split] for split in catalog.SPLITS]
         values = [score[metric] for score in scores for metric in ("auc", "acc")]
         values.append(result.get("seconds", 0))
+        values.append(result.get("training_images") or 0)  # None: not told
         return all(isinstance(value, numbers.Real) for value in values)
     return False

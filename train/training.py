@@ -26,6 +26,7 @@ class Trained:
     model: keras.Model | None  # None on workers other than the first
     best_epoch: int  # counted from 1
     epochs: int  # how many were trained
+    images: int  # that they went through, each pass counted
     interrupted: bool
 
 
@@ -102,6 +103,7 @@ def train_best(
         model=kept,
         best_epoch=best.epoch,
         epochs=ended,
+        images=ended * train.steps(recipe.batch_size) * recipe.batch_size,
         interrupted=interrupted,
     )
 

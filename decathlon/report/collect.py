@@ -20,6 +20,7 @@ from medmnist_tfds.score import predictions, scoring
 
 _TABLE2 = pathlib.Path(__file__).with_name("table2.csv")
 _METRICS = ("auc", "acc")
+PRETRAINED = "†"  # behind the name of a method that learned from other images before
 _PHANTOM = "PHANTOM DATA: synthetic images. These numbers say nothing about real ones."
 _REBUILT = "REBUILT DATA: made anew from the sources, so that no score is official."
 
@@ -100,6 +101,15 @@ class Decathlon:
             return (order.index(row) if row in order else len(order), name)
 
         return {m: results[m]["display_name"] for m in sorted(results, key=rank)}
+
+    def pretrained(self, method: str) -> str:
+        """On which other images it learned before; empty: on none."""
+        said = [e.result.get("pretrained") for e in self.entries if e.method == method]
+        return " and ".join(dict.fromkeys(filter(None, said)))
+
+    def shown(self, method: str) -> str:
+        """Its display name with the mark, if it has one, that notes explain."""
+        return self.methods[method] + PRETRAINED * bool(self.pretrained(method))
 
     @property
     def datasets(self) -> list[str]:

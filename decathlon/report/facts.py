@@ -6,7 +6,7 @@ Never guesses: what an older result does not say is "unknown".
 import dataclasses
 import statistics
 
-from medmnist_tfds.decathlon.report import collect
+from medmnist_tfds.decathlon.report import collect, cost
 
 UNKNOWN = "unknown"
 # Packages that are named before the others, where they are installed.
@@ -28,6 +28,7 @@ class Facts:
     cells: str  # done, of all
     time: str  # of all cells together, one after the other
     per_dataset: dict[str, str]  # by name: mean over seeds
+    images: dict[str, str]  # that it trained on, likewise; only those that are known
     memory: str  # the most of any cell
     dates: str  # in UTC
     machines: tuple[str, ...]
@@ -72,13 +73,6 @@ def main_versions(packages: tuple[str, ...]) -> str:
     return ", ".join(named) or UNKNOWN
 
 
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.{int(seconds < 10)}f} s"
-    minutes = seconds / 60
-    return f"{minutes:.1f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
-
-
 def memory(size: int) -> str:
     mebibytes = size / 2**20
     return (
@@ -92,7 +86,7 @@ def _of(decathlon: collect.Decathlon, method: str) -> Facts:
     ran = [r for r in results if r["status"] != "missing"]
     peaks = [r["peak_memory_bytes"] for r in ran if "peak_memory_bytes" in r]
     return Facts(
-        display_name=decathlon.methods[method],
+        display_name=decathlon.shown(method),
         cells=f"{sum(bool(e.scores) for e in entries)} of {len(entries)}",
         time=_time(ran, sum),
         per_dataset={
@@ -100,6 +94,12 @@ def _of(decathlon: collect.Decathlon, method: str) -> Facts:
                 [e.result for e in decathlon.done(method, name)], statistics.fmean
             )
             for name in decathlon.datasets
+        },
+        images={
+            name: spent.count
+            for name in decathlon.datasets
+            for spent in [cost.mean(decathlon.done(method, name))]
+            if spent.images is not None
         },
         memory=memory(max(peaks)) if peaks else _no(ran),
         dates=_dates(ran),
@@ -128,7 +128,7 @@ def _time(results: list[dict], together) -> str:
         return _no(results)
     # Of a cell that went on, the time before is not known.
     is_more = any(r.get("is_resumed") for r in results)
-    return ("over " if is_more else "") + duration(together(seconds))
+    return ("over " if is_more else "") + cost.duration(together(seconds))
 
 
 def _dates(results: list[dict]) -> str:

@@ -63,7 +63,7 @@ def confusion_picture(decathlon: collect.Decathlon, method: str) -> figure.Figur
     columns = min(4, len(found))
     rows = -(-len(found) // columns)
     picture = figure.Figure(figsize=(4 * columns, 4 * rows + 0.6), layout="constrained")
-    title = f"{decathlon.methods[method]}: confusion on the test splits"
+    title = f"{decathlon.shown(method)}: confusion on the test splits"
     _title(picture, decathlon, title)
     grid = picture.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(found) :]:

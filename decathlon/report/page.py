@@ -12,6 +12,7 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import (
     collect,
     confusion,
+    cost,
     curves,
     facts,
     samples,
@@ -60,6 +61,9 @@ def write(
         decathlon=decathlon,
         table=table,
         metrics=summary.METRICS,
+        average=summary.AVERAGE,
+        footnotes=tables.footnotes(table),
+        refused=cost.refused(decathlon),
         banner=decathlon.banner,
         note=tables.note(table, intervals=_INTERVALS),
         datasets=catalog.DATASETS,
@@ -77,7 +81,7 @@ def write(
         legend=splits.LEGEND,
         splits=catalog.SPLITS,
         close_up=_close_up(decathlon, method) if method else [],
-        method=decathlon.methods.get(method),
+        method=decathlon.shown(method) if method else None,
         first=samples.FIRST,
         curves=_curves(decathlon),
     )
@@ -99,8 +103,9 @@ def _close_up(decathlon: collect.Decathlon, method: str) -> list[dict]:
 
 def _curves(decathlon: collect.Decathlon) -> list[dict]:
     found = []
-    for method, name in decathlon.methods.items():
+    for method in decathlon.methods:
         if rows := curves.panels(decathlon, method):
+            name = decathlon.shown(method)
             found.append({"name": name, "rows": rows, "seeds": curves.seeds(rows)})
     return found
 

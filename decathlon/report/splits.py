@@ -70,7 +70,7 @@ def _strip(decathlon: collect.Decathlon, method: str, metric: str) -> Strip:
         }
         each[split] = {name: m for name, m in means.items() if m is not None}
     return Strip(
-        display_name=decathlon.methods[method],
+        display_name=decathlon.shown(method),
         means={s: statistics.fmean(v.values()) for s, v in each.items() if v},
         each=each,
         is_whole=all(len(v) == len(decathlon.datasets) for v in each.values()),

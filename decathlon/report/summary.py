@@ -9,7 +9,7 @@ import statistics
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import bootstrap, collect
+from medmnist_tfds.decathlon.report import bootstrap, collect, cost
 
 AVERAGE = "average"
 METRICS = ("auc", "acc")
@@ -33,13 +33,30 @@ class Value:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
-    """One method: its values by (column, metric); a column is a dataset or AVERAGE."""
+class Named:
+    """A row of any table: of one method."""
 
     method: str
     display_name: str
+    pretrained: str = ""  # on which other images, if on any
+
+    @property
+    def shown(self) -> str:
+        """The name, with the mark that `tables.pretrained` explains."""
+        return self.display_name + collect.PRETRAINED * bool(self.pretrained)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row(Named):
+    """One method: its values by (column, metric); a column is a dataset or AVERAGE."""
+
     values: dict[tuple[str, str], Value]
     lacking: tuple[str, ...]  # datasets with a seed that failed or was not run
+    costs: dict[str, cost.Cost] = dataclasses.field(default_factory=dict)  # by column
+
+    def cost_of(self, column: str) -> cost.Cost:
+        """A mean over seeds, or for AVERAGE the sum over datasets."""
+        return self.costs.get(column, cost.NONE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,11 +97,12 @@ def summarize(
 
 
 def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
-    values, draws = {}, {}
+    values, draws, costs = {}, {}, {}
     for dataset in decathlon.datasets:
         entries = decathlon.done(method, dataset)
         if not entries:
             continue
+        costs[dataset] = cost.mean(entries)
         draws[dataset] = bootstrap.resample(
             decathlon.targets[dataset],
             [entry.predicted["test"] for entry in entries],
@@ -101,7 +119,15 @@ def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
     if not lacking:
         for metric in METRICS:
             values[AVERAGE, metric] = _average(decathlon, method, metric, draws)
-    return Row(method=method, display_name=display_name, values=values, lacking=lacking)
+        costs[AVERAGE] = cost.total(list(costs.values()))
+    return Row(
+        method=method,
+        display_name=display_name,
+        values=values,
+        lacking=lacking,
+        pretrained=decathlon.pretrained(method),
+        costs=costs,
+    )
 
 
 def _value(scores: list[float], draws: np.ndarray, paper: float | None) -> Value:

@@ -5,41 +5,52 @@ Never computes: all numbers come from `summary`.
 
 import csv
 import io
+from collections.abc import Iterable
 
 from rich import markup as rich_markup
 from rich import table as rich_table
 
-from medmnist_tfds.decathlon.report import summary
+from medmnist_tfds.decathlon.report import collect, cost, summary
 
 INTERVALS_APART = "95 % bootstrap intervals over test examples: see table2.csv."
+_COST = "Cost"
 _NARROWEST = len("0.000 / 0.000")
 
 
 def markdown(
     table: summary.Summary, *, banner: str | None, lists: dict[str, list[str]]
 ) -> str:
-    """Two tables, AUC and ACC: a row per method, a column per dataset.
+    """Three tables, AUC, ACC and cost: a row per method, a column per dataset.
 
     Below them `lists`: lines by title.
     """
     parts = [f"**{banner}**\n"] if banner else []
+    titles = [table.title(column) for column in table.columns]
     for metric in summary.METRICS:
-        titles = [table.title(column) for column in table.columns]
-        lines = [
-            f"| {metric.upper()} | {' | '.join(titles)} |",
-            "|---|" + "---|" * len(titles),
+        cells = [
+            [_markdown_cell(row, column, metric) for column in table.columns]
+            + [str(row.cost_of(summary.AVERAGE))]
+            for row in table.rows
         ]
-        for row in table.rows:
-            cells = [_markdown_cell(row, c, metric) for c in table.columns]
-            name = row.display_name + (" (incomplete)" if row.lacking else "")
-            name = name.replace("|", "\\|")
-            lines.append(f"| {name} | {' | '.join(cells)} |")
-        parts.append("\n".join(lines) + "\n")
+        lines = _markdown_table(metric.upper(), [*titles, _COST], table.rows, cells)
+        parts.append(lines)
+    cells = [[str(row.cost_of(c)) for c in table.columns] for row in table.rows]
+    parts.append(_markdown_table(_COST, [*titles[:-1], "Sum"], table.rows, cells))
     parts.append(note(table, intervals=INTERVALS_APART) + "\n")
+    parts += [f"{text}\n" for text in footnotes(table)]
     for title, lines in lists.items():
         if lines:
             parts.append("\n".join([f"{title}:\n", *(f"- {x}" for x in lines), ""]))
     return "\n".join(parts)
+
+
+def _markdown_table(title: str, columns: list[str], rows, cells) -> str:
+    lines = [f"| {title} | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
+    for row, texts in zip(rows, cells, strict=True):
+        name = row.shown + (" (incomplete)" if row.lacking else "")
+        name = name.replace("|", "\\|")
+        lines.append(f"| {name} | {' | '.join(texts)} |")
+    return "\n".join(lines) + "\n"
 
 
 def note(table: summary.Summary, *, intervals: str) -> str:
@@ -52,6 +63,18 @@ def note(table: summary.Summary, *, intervals: str) -> str:
     if any(value.paper is not None for value in values):
         parts.append("Below each value: the paper's, and the difference from it.")
     return " ".join(parts)
+
+
+def footnotes(table: summary.Summary) -> list[str]:
+    """What a cost is; and what marked methods learned from before, if any did."""
+    return [cost.NOTE, *filter(None, [pretrained(table.rows)])]
+
+
+def pretrained(rows: Iterable[summary.Named]) -> str:
+    """`† Pretrained on other images: Recipe best (ours) on ImageNet.`, or nothing."""
+    on = [f"{row.display_name} on {row.pretrained}" for row in rows if row.pretrained]
+    mark = collect.PRETRAINED
+    return f"{mark} Pretrained on other images: {'; '.join(on)}." if on else ""
 
 
 def _markdown_cell(row: summary.Row, column: str, metric: str) -> str:
@@ -76,15 +99,18 @@ def comma_separated(table: summary.Summary, *, kind: str) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         "method,display_name,data,column,metric,seeds,mean,sd,low95,high95,paper,"
-        "difference,is_best,is_complete".split(",")
+        "difference,is_best,is_complete,pretrained,hours,training_images,"
+        "hours_are_more".split(",")
     )
     for row in table.rows:
         for column in table.columns:
             for metric in summary.METRICS:
                 value = row.values.get((column, metric))
                 start = [row.method, row.display_name, kind]
+                end = [row.pretrained, *_costs(row.cost_of(column))]
                 if value is None:
-                    writer.writerow([*start, column, metric, 0, *[""] * 7, False])
+                    no = [column, metric, 0, *[""] * 7, False]
+                    writer.writerow([*start, *no, *end])
                     continue
                 writer.writerow(
                     [
@@ -100,9 +126,15 @@ def comma_separated(table: summary.Summary, *, kind: str) -> str:
                         "" if value.difference is None else value.difference,
                         value.is_best,
                         column not in row.lacking,
+                        *end,
                     ]
                 )
     return text.getvalue()
+
+
+def _costs(found: cost.Cost) -> list:
+    hours = "" if found.seconds is None else found.seconds / 3600
+    return [hours, "" if found.images is None else found.images, found.is_more]
 
 
 class Terminal:
@@ -114,29 +146,44 @@ class Terminal:
 
     def __init__(self, table: summary.Summary, *, banner: str | None):
         self._title = "\n".join(filter(None, [banner, "Test AUC / ACC"]))
-        self._columns, self._rows = table.columns, table.rows
+        self._table, self._rows = table, table.rows
 
     def __rich_console__(self, console, options):
         names = [
-            rich_markup.escape(row.display_name) + " (incomplete)" * bool(row.lacking)
+            rich_markup.escape(row.shown) + " (incomplete)" * bool(row.lacking)
             for row in self._rows
         ]
-        cells = [[_terminal_cell(row, c) for c in self._columns] for row in self._rows]
-        down = max(map(len, self._columns))
+        cells = [
+            [_terminal_cell(row, column) for column in self._table.columns]
+            + [_terminal_cost(row.cost_of(summary.AVERAGE))]
+            for row in self._rows
+        ]
+        columns = [*self._table.columns, _COST]
+        down = max(map(len, columns))
         across = [max(_NARROWEST, _longest_word(name)) for name in names]
         if down + sum(across) + 3 * len(across) + 4 <= options.max_width:
-            turned = zip(self._columns, zip(*cells, strict=True), strict=True)
+            turned = zip(columns, zip(*cells, strict=True), strict=True)
             yield _terminal_table(self._title, names, across, turned)
-            return
-        width = max(_NARROWEST, *map(len, self._columns))
-        most = options.max_width - max(map(_longest_word, names)) - 4
+        else:
+            columns = yield from self._beside(columns, names, cells, options.max_width)
+        notes = footnotes(self._table)
+        yield from map(rich_markup.escape, notes if _COST in columns else notes[1:])
+
+    def _beside(self, columns, names, cells, room: int):
+        """Blocks of columns; returns those shown: no block for the cost alone."""
+        width = max(_NARROWEST, *map(len, columns))
+        most = room - max(map(_longest_word, names)) - 4
         count = max(1, most // (width + 3))
-        first = min(max(map(len, names)), options.max_width - count * (width + 3) - 4)
-        for start in range(0, len(self._columns), count):
-            block = self._columns[start : start + count]
-            rows = zip(names, (c[start : start + count] for c in cells), strict=True)
+        if len(columns) % count == 1 % count:
+            columns = columns[:-1]
+        first = min(max(map(len, names)), room - count * (width + 3) - 4)
+        for start in range(0, len(columns), count):
+            block = columns[start : start + count]
+            shown = [each[start : start + len(block)] for each in cells]
+            rows = zip(names, shown, strict=True)
             title = "" if start else self._title
             yield _terminal_table(title, block, [width] * len(block), rows, first=first)
+        return columns
 
 
 def _terminal_table(title: str, headers, widths, rows, first=0) -> rich_table.Table:
@@ -160,6 +207,10 @@ def _terminal_cell(row: summary.Row, column: str) -> str:
         text = "-" if value is None else f"{value.mean:.3f}"
         texts.append(f"[bold]{text}[/bold]" if value and value.is_best else text)
     return " / ".join(texts)
+
+
+def _terminal_cost(found: cost.Cost) -> str:
+    return f"{found.time}\n{found.count}"
 
 
 def terminal(table: summary.Summary, *, banner: str | None) -> Terminal:

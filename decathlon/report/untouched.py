@@ -14,6 +14,7 @@ import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import bootstrap, collect, summary
+from medmnist_tfds.decathlon.report import tables as notes
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import scoring
 from medmnist_tfds.sources import leaks
@@ -22,11 +23,9 @@ TITLE = "Without the leak (ours, not the official score)"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(summary.Named):
     """A method: its official values, and those without the leak, by metric."""
 
-    method: str
-    display_name: str
     official: dict[str, summary.Value]
     untouched: dict[str, summary.Value]
 
@@ -50,6 +49,11 @@ class Table:
     left_out: int
     problem: str
     rows: tuple[Row, ...]
+
+    @property
+    def footnote(self) -> str:
+        """What its marked methods learned from before, if any did."""
+        return notes.pretrained(self.rows)
 
 
 def values(
@@ -177,9 +181,10 @@ def markdown(found: list[Table]) -> str:
                     for metric in summary.METRICS
                     for values in (row.official, row.untouched)
                 ]
-                name = row.display_name.replace("|", "\\|")
+                name = row.shown.replace("|", "\\|")
                 lines.append(f"| {name} | {' | '.join(cells)} |")
             lines.append("\n95 % bootstrap intervals over the images scored.\n")
+            lines += [f"{each.footnote}\n"] * bool(each.footnote)
         parts.append("\n".join(lines))
     return "\n".join(parts)
 
@@ -196,7 +201,8 @@ def comma_separated(found: list[Table], *, kind: str) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         "method,display_name,data,dataset,metric,seeds,official_mean,untouched_mean,"
-        "untouched_sd,untouched_low95,untouched_high95,test_images,left_out".split(",")
+        "untouched_sd,untouched_low95,untouched_high95,test_images,left_out,"
+        "pretrained".split(",")
     )
     for each in found:
         for row in each.rows:
@@ -217,6 +223,7 @@ def comma_separated(found: list[Table], *, kind: str) -> str:
                         value.high,
                         each.examples,
                         each.left_out,
+                        row.pretrained,
                     ]
                 )
     return text.getvalue()
@@ -244,6 +251,7 @@ def _table(decathlon, official, name: str, found: leaks.Leaks, resamples) -> Tab
             Row(
                 method=row.method,
                 display_name=row.display_name,
+                pretrained=row.pretrained,
                 official={m: row.values[name, m] for m in summary.METRICS},
                 untouched=without,
             )

@@ -8,6 +8,7 @@ from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.decathlon.report import (
     collect,
     confusion,
+    cost,
     facts,
     figures,
     latex,
@@ -56,6 +57,7 @@ def write(
     lists = {
         "Changed from the methods' `paper` budget": facts.lines(ran, "changed"),
         "Not done": undone,
+        "Costs that were not believed": cost.refused(decathlon),
         "How they were run": [each.line for each in ran if each.machines],
         "Settings": facts.lines(ran, "settings"),
     }

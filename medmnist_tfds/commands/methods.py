@@ -37,6 +37,8 @@ def show(method: methods.Method) -> None:
     terminal.say(f"folder       {method.folder}")
     if method.program_folder != method.folder:
         terminal.say(f"program      {method.program_folder}")
+    if method.pretrained:
+        terminal.say(f"pretrained   on {method.pretrained}")
     terminal.say(f"environment  {where}")
     if method.requirements:
         terminal.say(f"             {', '.join(method.requirements)}")

@@ -141,6 +141,13 @@ def test_a_method_is_shown_with_all_that_set_can_change(monkeypatch, capsys):
     assert re.search("  seconds +7200\n  limit_hours +4\n", said)
 
 
+def test_a_method_is_shown_with_what_it_was_pretrained_on(monkeypatch, capsys):
+    said = listed(monkeypatch, capsys, "recipe_best")
+    assert "\npretrained   on ImageNet (EfficientNet-Lite0)\n" in said
+    assert re.search(r"^  model +resnet10\+efficientnet$", said, re.MULTILINE)
+    assert "pretrained" not in listed(monkeypatch, capsys, "recipe_fast")
+
+
 @pytest.mark.parametrize("is_on_path", [True, False])
 def test_the_next_command_that_is_printed_works(tmp_path, is_on_path):
     """As after `make demo`, whose environment is not active."""

@@ -219,6 +219,24 @@ def test_a_resnet_estimates_by_the_images_and_epochs(data_dir):
     assert (large - 20) / (small - 20) == pytest.approx(passes[0] / passes[1])
 
 
+def test_our_recipe_estimates_at_any_size_with_mirror_images_at_the_end(data_dir):
+    chosen = plan(data_dir, ["recipe_fast"], seeds=(0,), budget="paper")
+    names = ("derma_64", "organ_axial_64")
+    cells = [
+        cell
+        for name in names
+        for cell in grid(dataclasses.replace(chosen, variants=(catalog.parse(name),)))
+    ]
+    (derma, organ), problem = estimates.ask(cells, resources.share(0, 1))
+    assert problem == ""
+    passes = []
+    for cell, views in zip(cells, (4, 1), strict=True):
+        train, val, test = cell.variant.release.splits.values()
+        epochs = min(30, -(-1_000_000 // train))
+        passes.append(epochs * (train + val / 3) + views * (train + val + test) / 3)
+    assert (derma - 20) / (organ - 20) == pytest.approx(passes[0] / passes[1])
+
+
 def test_autosklearn_estimates_by_its_budget(data_dir, monkeypatch):
     monkeypatch.setattr(environment, "interpreter", lambda _: sys.executable)
     (cell,) = grid(plan(data_dir, ["autosklearn"], budget="paper"))

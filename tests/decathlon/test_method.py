@@ -55,6 +55,26 @@ def test_the_resnets_have_the_papers_recipe(name):
     assert method.budgets == methods.find("resnet18_28").budgets
 
 
+@pytest.mark.parametrize("name", ["fast", "best"])
+def test_our_recipes_are_methods_with_a_smoke_budget_of_their_own(name):
+    method = methods.find(f"recipe_{name}")
+    recipe = dataclasses.asdict(train.recipe.named(name))
+    assert method.settings == {**recipe, "strategy": "auto"}
+    assert method.budget("paper", images=780).amounts == {}
+    smoke = method.budget("smoke", images=780).amounts
+    assert smoke == {"epochs": 3, "batch_size": 8, "statistics_images": 64}
+    assert method.paper_row is None
+    is_pretrained = "efficientnet" in method.settings["model"]
+    assert method.pretrained == "ImageNet (EfficientNet-Lite0)" * is_pretrained
+
+
+def test_what_a_method_was_pretrained_on_holds_for_those_that_extend_it(tmp_path):
+    define(tmp_path / "a", "pretrained = 'ImageNet'")
+    same = methods.find(define(tmp_path / "b", "extends = '../a'"))
+    other = methods.find(define(tmp_path / "c", "extends = '../a'\npretrained = ''"))
+    assert (same.pretrained, other.pretrained) == ("ImageNet", "")
+
+
 def test_autokeras_has_the_papers_trials():
     budget = methods.find("autokeras").budget("paper", images=780)
     assert (budget.amounts["trials"], budget.amounts["epochs"]) == (20, 20)
@@ -72,6 +92,7 @@ def test_a_users_method_needs_a_name_only(tmp_path):
     [
         ("display_nme = 'x'", "unknown field 'display_nme'.*'display_name'"),
         ("display_name = 3", "display_name the value 3"),
+        ("pretrained = true", "pretrained the value True"),
         ("extends = 'mine_too'", "extends 'mine_too', which is no method"),
         ("extends = '.'", "extends '.', which extends it"),
         ("a = [", "cannot be read"),

@@ -52,15 +52,34 @@ def test_the_constant_method_gives_class_frequencies(tmp_path, data_dir, phantom
         ] == pytest.approx(0.5)
 
 
+def test_our_recipe_runs_and_tells_what_it_cost(tmp_path, data_dir):
+    done = call(
+        *("--methods", "recipe_fast", "--datasets", "breast"),
+        *("--set", "recipe_fast.epochs=1", "--data-dir", data_dir),
+        *("--out", tmp_path / "out"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    place = tmp_path / "out/cells/breast-recipe_fast-seed0"
+    result = json.loads((place / "result.json").read_text())
+    assert result["display_name"] == "Recipe fast (ours)" and not result["pretrained"]
+    assert 0 <= result["scores"]["test"]["auc"] <= 1
+    # An epoch of the 250 images of a phantom, in whole batches of 8.
+    assert result["training_images"] == 256
+    assert not (place / "method/state.npz").exists()
+
+
 @pytest.mark.slow
-def test_a_resnet_that_was_killed_goes_on_after_its_last_epoch(tmp_path, data_dir):
-    arguments = ("--methods", "resnet18_28", "--datasets", "chest")
-    arguments += ("--set", "resnet18_28.epochs=2", "--data-dir", data_dir)
+@pytest.mark.parametrize("name", ["resnet18_28", "recipe_fast"])
+def test_a_network_that_was_killed_goes_on_after_its_last_epoch(
+    tmp_path, data_dir, name
+):
+    arguments = ("--methods", name, "--datasets", "chest")
+    arguments += ("--set", f"{name}.epochs=2", "--data-dir", data_dir)
     arguments += ("--out", tmp_path / "out")
     process = subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    work = tmp_path / "out/work/chest-resnet18_28-seed0"
+    work = tmp_path / f"out/work/chest-{name}-seed0"
     deadline = time.monotonic() + 240
     while not (work / "method/state.npz").exists():
         assert time.monotonic() < deadline and process.poll() is None
@@ -72,13 +91,15 @@ def test_a_resnet_that_was_killed_goes_on_after_its_last_epoch(tmp_path, data_di
     assert gone and not alive
     done = call(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    place = tmp_path / "out/cells/chest-resnet18_28-seed0"
+    place = tmp_path / f"out/cells/chest-{name}-seed0"
     assert "Going on after epoch 1" in (place / "log.txt").read_text()
     with (place / "method/history.csv").open(newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
     assert {path.name for path in (place / "method").iterdir()} == {
-        "history.csv", "model.keras", "task.json", "tensorboard",
+        "cost.json", "history.csv", "model.keras", "task.json", "tensorboard",
     }  # fmt: skip
+    cost = json.loads((place / "result.json").read_text())["training_images"]
+    assert cost == 2 * 256  # before it was killed, too
     lines = (place / "log.txt").read_text().splitlines()
     expected = ("Devices: ", "epoch ", "Going on after ")
     assert all(line.startswith(expected) for line in lines), lines

@@ -17,6 +17,7 @@ from rich import console as rich_console
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import (
+    cost,
     facts,
     figures,
     latex,
@@ -359,7 +360,7 @@ def shown(table, width: int) -> str:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("methods", [2, 8])
+@pytest.mark.parametrize("methods", [2, 10])
 def test_no_name_is_broken_in_a_terminal(whole, width, methods):
     found, _ = whole
     table = summary.summarize(found, resamples=2)
@@ -367,10 +368,23 @@ def test_no_name_is_broken_in_a_terminal(whole, width, methods):
     text = shown(summary.Summary(columns=table.columns, rows=rows), width)
     assert max(map(len, text.splitlines())) <= width
     words = set(re.split(r"[\s│┃]+", text))
-    assert {word for row in rows for word in row.display_name.split()} <= words
+    assert {word for row in rows for word in row.shown.split()} <= words
     assert set(table.columns) <= words
     numbers = re.findall(r"\d\.\d{3} / \d\.\d{3}", text)
     assert len(numbers) == len(rows) * len(table.columns)
+
+
+@pytest.mark.parametrize(("width", "has_cost"), [(100, False), (120, True)])
+def test_a_terminal_shows_the_cost_where_there_is_room(whole, width, has_cost):
+    table = summary.summarize(whole[0], resamples=2)
+    columns = (*list(catalog.DATASETS)[:4], summary.AVERAGE)
+    text = shown(summary.Summary(columns=columns, rows=table.rows), width)
+    assert text.count("┏") == 1  # not in a block of its own
+    assert ("15.0 h" in text, "5.0 M" in text) == (has_cost, has_cost)
+    said = " ".join(text.split())
+    assert (cost.NOTE in said) == has_cost
+    note = "† Pretrained on other images: Recipe best (ours) on ImageNet"
+    assert note in said
 
 
 def widest(path) -> None:

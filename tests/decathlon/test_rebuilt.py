@@ -112,6 +112,16 @@ def test_networks_refuse_another_size_in_a_row_with_its_reason(command, tmp_path
     assert result["status"] == "failed" and reason in result["reason"]
 
 
+def test_our_recipe_takes_another_size(command, tmp_path):
+    more = ["--set", "recipe_fast.epochs=1"]
+    names = ["medmnist_rebuilt/breast_40"]
+    code, said = run(command, *names, method="recipe_fast", more=more)
+    assert code == 0, said
+    place = tmp_path / "runs/decathlon-rebuilt"
+    result = small_methods.result(place, "breast_40-recipe_fast-seed0")
+    assert result["training_images"] == COUNTS["train"]
+
+
 @pytest.mark.parametrize(
     "names",
     [

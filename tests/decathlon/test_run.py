@@ -371,7 +371,10 @@ def test_a_table_of_all_methods_breaks_no_name(tmp_path, data_dir, width):
         variants=tuple(map(catalog.variant, catalog.DATASETS)),
     )
     grid, output = decathlon._grid(everything, tmp_path), io.StringIO()
-    console = rich_console.Console(file=output, force_terminal=True, width=width)
+    # 40 lines: with ten methods, three seeds take two lines of 60 columns.
+    console = rich_console.Console(
+        file=output, force_terminal=True, width=width, height=40
+    )
     with progress.Progress(grid, console=console, jobs=2) as show:
         show.set(grid[-1], "running")
         show.hear(grid[-1], "epoch   3/100  loss 0.4123  val AUC 0.912 " + "." * 80)

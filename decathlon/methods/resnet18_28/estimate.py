@@ -1,4 +1,4 @@
-"""How long the four ResNet methods would take: one training step, timed.
+"""How long the ResNet and recipe methods would take: one training step, timed.
 
 Reads a JSON list of tasks from its standard input, prints a JSON list of seconds.
 Trains on random pixels, and leaves nothing behind.
@@ -33,17 +33,23 @@ def main() -> None:
         key = json.dumps(settings)
         if key not in known:  # another dataset changes the last layer only
             known[key] = _seconds_per_image(task["variant"], dict(settings))
-        seconds.append(_START_SECONDS + known[key] * _passes(settings, task["images"]))
+        passes = _passes(settings, task["images"], catalog.parse(task["variant"]))
+        seconds.append(_START_SECONDS + known[key] * passes)
     print(json.dumps(seconds))
 
 
-def _passes(settings: dict, images: dict[str, int]) -> float:
-    """How many images are trained on; one that is only scored counts a third."""
+def _passes(settings: dict, images: dict[str, int], variant) -> float:
+    """How many images are trained on; one that is only scored counts a third.
+
+    At the end that is each with all the mirror images that the recipe looks at.
+    """
     scored = images["val"] + settings["statistics_images"]
     epoch = images["train"] + _FORWARD * scored
     fields = {name: settings[name] for name in recipes.FIELDS}
-    epochs = recipes.Recipe(**fields).of_size(images["train"]).epochs
-    return epochs * epoch + _FORWARD * sum(images.values())
+    recipe = recipes.Recipe(**fields)
+    mirrors = variant.dataset.mirrors if recipe.views == "mirrors" else ()
+    views = 2 ** len(mirrors) * sum(images.values())
+    return recipe.of_size(images["train"]).epochs * epoch + _FORWARD * views
 
 
 def _seconds_per_image(name: str, settings: dict) -> float:

@@ -1,4 +1,4 @@
-"""The program of the four ResNet methods: the paper's recipe, through `train`.
+"""The program of the ResNet and recipe methods: one of the recipes, through `train`.
 
 A cell that was killed goes on after its last whole epoch. Never sees a test label.
 """
@@ -44,6 +44,8 @@ def main() -> None:
     for name, split in splits.items():
         scorer = metrics.Scorer(split, task=variant.dataset.task, from_logits=True)
         np.save(folder / f"{name}.npy", scorer.predict(trained.model))
+    cost = {"training_images": trained.images}
+    (folder / "cost.json").write_text(json.dumps(cost))
     (folder / "state.npz").unlink()
 
 
