@@ -41,8 +41,8 @@ def test_a_run_in_float16_scales_its_loss_and_goes_on_with_the_same_scale(
 ):
     optimizers, compiled = [], networks.compiled
 
-    def seen(*arguments):
-        model = compiled(*arguments)
+    def seen(*arguments, **options):
+        model = compiled(*arguments, **options)
         optimizers.append(type(model.optimizer).__name__)
         return model
 
