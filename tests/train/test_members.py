@@ -1,5 +1,7 @@
 """Several networks in one: each learns by itself, and the kept one is their mean."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -149,6 +151,27 @@ def test_the_last_epoch_is_kept_where_a_recipe_says_so(data_dir, tmp_path):
         assert len(names) == len(kept.variables) > 4
         for number, variable in enumerate(kept.variables):
             np.testing.assert_array_equal(variable.numpy(), state[f"model/{number}"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "tolerance"), [("none", 1e-4), ("float16", 0.01), ("int8", 0.2)]
+)
+def test_members_and_views_of_mixed_precision_are_one_tflite_file(
+    kind, tolerance, tmp_path
+):
+    variant, images = catalog.parse("path"), drawn("path", 32)
+    recipe = Recipe(model=TOGETHER, views="mirrors", precision="mixed_bfloat16")
+    keras.utils.set_random_seed(0)
+    kept = networks.network(variant, recipe)
+    whole = dataclasses.replace(recipe, precision="float32")
+    expected = networks.network(variant, whole)
+    expected.set_weights(kept.get_weights())
+    logits = expected.predict(images, verbose=0)
+    examples = images if kind == "int8" else None
+    path = tmp_path / "network.tflite"
+    models.export_tflite(kept, path, kind, representative=examples)
+    found = models.TFLiteClassifier(path).predict(images)
+    np.testing.assert_allclose(found, logits, atol=tolerance * logits.std())
 
 
 def test_no_other_output_of_three_axes_is_averaged():
