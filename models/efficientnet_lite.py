@@ -93,13 +93,15 @@ def _load(model: keras.Model) -> None:
     """Sets the weights from ImageNet, and freezes normalization."""
     place = importlib.resources.files("medmnist_tfds.models") / _WEIGHTS
     with place.open("rb") as file, np.load(file, allow_pickle=False) as values:
+        known = {key.split("/")[0] for key in values.files}
         for layer in model.layers:
-            names = {compat.path(v).split("/")[-1]: v for v in layer.weights}
-            keys = {f"{layer.name}/{name}": v for name, v in names.items()}
-            if not keys.keys() <= set(values.files):
-                continue  # a new one
-            for key, variable in keys.items():
-                variable.assign(values[key].astype(np.float32))
+            if layer.name not in known:
+                continue  # a new one, or one without weights
+            for variable in layer.weights:
+                name = compat.path(variable).split("/")[-1]
+                name = name.removeprefix("depthwise_")  # as Keras 2 calls its kernel
+                value = values[f"{layer.name}/{name}"]
+                variable.assign(value.astype(np.float32))
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
 

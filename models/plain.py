@@ -42,7 +42,11 @@ def clone(
     """A copy of a functional model, its layers and those of nested ones changed."""
 
     def changed(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return clone(layer, change) if isinstance(layer, keras.Model) else change(layer)
+        if isinstance(layer, keras.Model):
+            return clone(layer, change)
+        if not isinstance(layer, keras.layers.Layer):  # Keras 3's operation, as a slice
+            return type(layer).from_config(layer.get_config())
+        return change(layer)
 
     cloned = keras.models.clone_model(model, clone_function=changed)
     cloned.set_weights(model.get_weights())

@@ -1,5 +1,6 @@
 """Runs of `train.fit` with a network that takes no time, and what they print."""
 
+import dataclasses
 import io
 import signal
 
@@ -7,7 +8,7 @@ import keras
 from rich import console as rich_console
 
 from medmnist_tfds.models import FusedBatchNormalization
-from medmnist_tfds.train import Recipe, fit
+from medmnist_tfds.train import PAPER, fit
 
 BREAST = "medmnist_phantom/breast"
 
@@ -38,10 +39,13 @@ class Lines(io.StringIO):
         return super().write(text)
 
 
-def run(folder, data_dir, *, after=lambda epoch: None, seed=0, **settings):
+def run(
+    folder, data_dir, *, after=lambda epoch: None, seed=0, recipe=PAPER, **settings
+):
+    recipe = dataclasses.replace(recipe, **settings)
     lines = Lines(after)
     options = {"data_dir": data_dir, "console": rich_console.Console(file=lines)}
-    result = fit(BREAST, recipe=Recipe(**settings), seed=seed, out=folder, **options)
+    result = fit(BREAST, recipe=recipe, seed=seed, out=folder, **options)
     return result, lines.getvalue()
 
 

@@ -37,6 +37,7 @@ def test_only_the_package_itself_stands_in_site_packages(wheel):
     for file in (
         *("data/catalog.json", "models/resnet.py", "train/run.py"),
         *("sources/archives.json", "sources/shipped/breast.csv"),
+        "models/efficientnet_lite0.npz",
     ):
         assert f"medmnist_tfds/{file}" in names
 

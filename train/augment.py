@@ -63,8 +63,8 @@ def affine(
         count, height, width, _ = images.shape
         draw = tf.random.stateless_uniform((6, count), seed, -1.0, 1.0)
         angles, zooms, right, down, flip_x, flip_y = tf.unstack(draw)
-        x_sign = tf.sign(flip_x) if "horizontal" in mirrors else tf.ones(count)
-        y_sign = tf.sign(flip_y) if "vertical" in mirrors else tf.ones(count)
+        x_sign = _sign(flip_x, "horizontal" in mirrors)
+        y_sign = _sign(flip_y, "vertical" in mirrors)
         size = tf.exp(zooms * zoom)
         cos = size * tf.cos(angles * math.radians(degrees))
         sin = size * tf.sin(angles * math.radians(degrees))
@@ -104,8 +104,13 @@ def brightness(brighter: float, *, contrast: float) -> Augmentation:
     return function
 
 
+def _sign(drawn: tf.Tensor, may_be_negative: bool) -> tf.Tensor:
+    """1 or -1, and never 0, which would make an image of one line."""
+    return tf.where(may_be_negative & (drawn < 0), -1.0, 1.0)
+
+
 def _moved(images: tf.Tensor, rows: list[tf.Tensor], fill="CONSTANT") -> tf.Tensor:
-    """Images moved by projective transforms, bilinear; zeros come in."""
+    """Images moved by projective transforms, bilinear; `fill` says what comes in."""
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=tf.stack(rows, axis=1),

@@ -254,7 +254,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         rate = self.steps * self.batch / max(self.trained - self.started, 1e-9)
-        mark = "  [green]best[/]" if self.best.epoch == epoch + 1 else ""
+        is_best = self.best.epoch == epoch + 1 and not self.best.any_later
+        mark = "  [green]best[/]" if is_best else ""
         names = {"val AUC": "val_auc", "val ACC": "val_acc", "kappa": "val_kappa"}
         scores = [f"{k} {logs[v]:.3f}" for k, v in names.items() if v in logs]
         line = f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs['loss']:.4f}  "

@@ -31,7 +31,8 @@ def claim(folder: pathlib.Path, config: dict) -> dict | None:
     """Makes the folder for the run that `config` describes.
 
     A run that is there goes on if nothing but `epochs` and `patience` differ, and those
-    would not have ended it before: a constant learning rate does not ask how long.
+    would not have ended it before. Where the learning rate falls to 0, it does so in
+    its `epochs`: these are fixed, too.
 
     Returns:
       The run's result if it has been finished. If not, state and results stay: these
@@ -50,8 +51,8 @@ def claim(folder: pathlib.Path, config: dict) -> dict | None:
     if existing is not None and _fixed(existing) != _fixed(config):
         raise errors.MedMNISTError(
             f"{folder} holds another run: {'; '.join(_differences(existing, config))}. "
-            "Expected an empty folder or the same run. Choose another --out, or delete "
-            "the folder."
+            f"Expected an empty folder or the same run.{_why(existing, config)} Choose "
+            "another --out, or delete the folder."
         )
     results.complete(folder)
     if result := finished(folder, config):
@@ -71,7 +72,7 @@ def finished(folder: pathlib.Path, config: dict) -> dict | None:
     result = any_finished(folder)
     if result is None or _fixed(result) != _fixed(config):
         return None
-    if result["recipe"] == config["recipe"]:
+    if _recipe(result) == _recipe(config):
         return result
     end = _end(_aucs(folder)[: result["epochs"]], config["recipe"])
     return result if end == result["epochs"] else None
@@ -127,14 +128,28 @@ def _end(aucs: list[float], recipe: dict) -> int | None:
 
 
 def _fixed(config: dict) -> dict:
-    """What must be the same for a run to go on.
-
-    A learning rate that falls to zero does so in a number of epochs.
-    """
-    recipe = _BEFORE | config["recipe"]
-    grows = _MAY_GROW if recipe["schedule"] == "constant" else ()
+    """What must be the same for a run to go on."""
+    recipe = _recipe(config)
+    grows = _MAY_GROW if recipe["schedule"] == "constant" else ("patience",)
     recipe = {k: v for k, v in recipe.items() if k not in grows}
     return {k: config.get(k) for k in ("dataset", "phantom", "seed")} | recipe
+
+
+def _recipe(config: dict) -> dict:
+    """The recipe, all its fields, also that of a folder from before some of them."""
+    return _BEFORE | config["recipe"]
+
+
+def _why(existing: dict, wanted: dict) -> str:
+    """A sentence, with a blank before it, where the reason is not in the difference."""
+    old, new = _recipe(existing), _recipe(wanted)
+    schedules = {old["schedule"], new["schedule"]}
+    if old["epochs"] == new["epochs"] or schedules == {"constant"}:
+        return ""
+    return (
+        " Its learning rate falls to 0 in just its epochs: it cannot go on to more, "
+        "which would be another run."
+    )
 
 
 def environment() -> dict:

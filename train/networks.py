@@ -11,7 +11,7 @@ from medmnist_tfds import models
 from medmnist_tfds.data import catalog
 from medmnist_tfds.models import compat, plain, precision
 from medmnist_tfds.process import errors, files
-from medmnist_tfds.train import lessons, losses, optimizers
+from medmnist_tfds.train import lessons, losses, optimizers, outputs
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import model as xla
 
@@ -71,6 +71,7 @@ def learner(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
         members = [_member(name, variant, recipe) for name in recipe.model.split("+")]
     if len(members) == 1:
         return members[0]
+    name, members = "_".join(member.name for member in members), _apart(members)
     with precision.policy("float32"):
         inputs, labels = members[0].input, variant.dataset.num_labels
         named = [  # two of a kind want two names
@@ -79,9 +80,20 @@ def learner(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
         ]
         logits = [member(inputs) for member in named]
         rows = [keras.layers.Reshape((1, labels))(each) for each in logits]
-        stacked = keras.layers.Concatenate(axis=1, name="members")(rows)
-        name = "_".join(member.name for member in members)
+        stacked = keras.layers.Concatenate(axis=1, name=outputs.MEMBERS)(rows)
+    with precision.policy(recipe.precision):  # by which a loss in float16 is scaled
         return keras.Model(inputs, stacked, name=name)
+
+
+def _apart(members: list[keras.Model]) -> list[keras.Model]:
+    """The members, with a number in the names of those that are there twice."""
+    names = [member.name for member in members]
+    return [
+        member
+        if names.index(member.name) == number
+        else keras.Model(member.input, member.output, name=f"{member.name}_{number}")
+        for number, member in enumerate(members)
+    ]
 
 
 def _member(name: str, variant: catalog.Variant, recipe: recipes.Recipe):

@@ -12,6 +12,7 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import labelled
 
+MEMBERS = "members"  # an output (examples, members, columns), scored by its mean
 _KINDS = {1: "grey", 3: "RGB"}
 
 
@@ -53,7 +54,7 @@ def predict(model: keras.Model, images, name: str | int | None) -> np.ndarray:
             "Expected that name, or none."
         )
     output = labelled.part(given, name, of="The model's outputs")
-    if isinstance(output, np.ndarray) and output.ndim == 3:  # of several members
+    if known and list(known) == [MEMBERS] and np.ndim(output) == 3:
         output = output.mean(axis=1)
     if not isinstance(output, np.ndarray) or output.ndim not in (1, 2):
         form = getattr(output, "shape", type(output).__name__)

@@ -74,7 +74,7 @@ class Recipe:
     )
     resolution: int = _field(
         28,
-        "pixels the network sees, enlarged inside it",
+        "pixels that the paper's networks see, enlarged inside them",
         choices=(28, 224),
         known_as="size image_size img_size pixels",
     )
@@ -184,6 +184,12 @@ class Recipe:
             raise errors.MedMNISTError(
                 f"weight_decay is {self.weight_decay}, and the optimizer is "
                 f"{self.optimizer}. Expected adamw, or none. Set optimizer=adamw."
+            )
+        if self.resolution != 28 and not set(self.model.split("+")) & {*OF_THE_PAPER}:
+            raise errors.MedMNISTError(
+                f"resolution is {self.resolution}, and the model {self.model} sees "
+                f"images as they are. Expected 28, or one of {', '.join(OF_THE_PAPER)} "
+                "among its networks. Leave resolution out."
             )
         if self.patience and self.keep == "last":
             raise errors.MedMNISTError(

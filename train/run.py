@@ -45,17 +45,19 @@ def fit(
 ) -> Result:
     """Trains a network on one dataset and scores it on its three splits.
 
-    The folder then holds config.json, history.csv, model.keras (the epoch with the
-    best validation AUC), three standard prediction files, result.json, curves.png,
-    TensorBoard's logs and state.npz. A run that was killed goes on after its last whole
-    epoch when it is started again; one that is finished in its folder is not run again.
-    An interrupt (Ctrl-C) ends training; the best epoch so far is scored.
+    The folder then holds config.json, history.csv, model.keras (of the epoch with the
+    best validation AUC, or of the last, as the recipe says), three standard prediction
+    files, result.json, curves.png, TensorBoard's logs and state.npz. A run that was
+    killed goes on after its last whole epoch when it is started again; one that is
+    finished in its folder is not run again. An interrupt (Ctrl-C) ends training; the
+    best epoch so far is scored, or the last.
 
     A run goes on to more epochs, or with more patience, from state.npz, and comes to
     what it would have come to at once; a result that was finished stays until the new
-    one is (config.json and history.csv are the longer run's at once). The file holds
-    the weights thrice (134 MB for ResNet-18, 282 MB for ResNet-50) and serves nothing
-    else: delete it where that is too much.
+    one is (config.json and history.csv are the longer run's at once). It does not go on
+    to more epochs where the learning rate has fallen to 0. The file holds the weights
+    thrice (134 MB for ResNet-18, 282 MB for ResNet-50) and serves nothing else: delete
+    it where that is too much.
 
     Args:
       dataset: as `tfds.load` takes it: `breast`, `medmnist_phantom/breast`; or what

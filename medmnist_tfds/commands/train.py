@@ -123,23 +123,25 @@ def train(
         )
         raise typer.Exit(_INTERRUPTED) from None
     if result.scores:  # a worker whose chief writes the results has none
-        _show(result, title=variant.title)
+        _show(result, changed, title=variant.title)
     if result.interrupted:
         terminal.say("The same command goes on from here.")
         raise typer.Exit(_INTERRUPTED)
 
 
-def _show(result, *, title: str) -> None:
+def _show(result, recipe: recipes.Recipe, *, title: str) -> None:
     table = rich_table.Table("split", "AUC", "ACC", title=title)
     for split, scores in result.scores.items():
         table.add_row(split, f"{scores['auc']:.3f}", f"{scores['acc']:.3f}")
     terminal.CONSOLE.print(table)
+    why = {"best": "by validation AUC", "last": "the last one"}[recipe.keep]
     terminal.say(
-        f"Epoch {result.best_epoch} of {result.epochs} was kept, by validation AUC. "
+        f"Epoch {result.best_epoch} of {result.epochs} was kept, {why}. "
         f"Results: {result.folder}"
     )
     state = result.folder / "state.npz"
-    if state.exists() and not result.interrupted:
+    can_go_on = recipe.schedule == "constant" and not result.interrupted
+    if state.exists() and can_go_on:
         terminal.say(
             f"More --epochs go on from its state.npz ({state.stat().st_size / 1e6:.0f} "
             "MB); without it nothing else is lost."

@@ -19,7 +19,7 @@ import pytest
 
 from medmnist_tfds.process import files
 from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import PAPER, outputs
+from medmnist_tfds.train import PAPER, RECIPES, outputs
 
 
 def command(*arguments, data_dir) -> list[str]:
@@ -90,6 +90,34 @@ def test_output_names_the_phantom_and_holds_no_chatter(run):
     assert f"More --epochs go on from its state.npz ({size:.0f} MB)" in done.stdout
     for noise in ("oneDNN", "cuda", "absl", "WARNING", "UserWarning", "Traceback"):
         assert noise not in done.stdout + done.stderr
+
+
+def test_a_recipe_is_taken_by_name_and_changed_by_settings(data_dir, tmp_path):
+    folder = tmp_path / "run"
+    options = ["--recipe", "fast", "--epochs", 1, "--set", "augment=none"]
+    options += ["--set", "batch_size=125", "--out", folder]
+    done = processes.run(command(*options, data_dir=data_dir))
+    assert done.returncode == 0, done.stderr
+    recipe = json.loads((folder / "config.json").read_text())["run"]["recipe"]
+    fast = RECIPES["fast"]
+    changes = {"epochs": 1, "augment": "none", "batch_size": 125, "max_images": 0}
+    assert recipe == dataclasses.asdict(dataclasses.replace(fast, **changes))
+    how = {"best": "by validation AUC", "last": "the last one"}[fast.keep]
+    assert f"Epoch 1 of 1 was kept, {how}." in done.stdout
+    # Where the rate has fallen, more epochs would be another run.
+    goes_on = "More --epochs go on" in done.stdout
+    assert goes_on == (fast.schedule == "constant")
+    names = sorted(path.name for path in folder.iterdir())
+    assert len([name for name in names if name.endswith(".csv")]) == 4
+    assert {"model.keras", "result.json", "curves.png", "tensorboard"} < {*names}
+
+
+def test_an_unknown_recipe_is_answered_by_the_nearest(data_dir, tmp_path):
+    options = ["--recipe", "fats", "--out", tmp_path / "run"]
+    done = processes.run(command(*options, data_dir=data_dir))
+    assert done.returncode == 1 and not (tmp_path / "run").exists()
+    assert "There is no recipe 'fats'" in done.stderr
+    assert "mean 'fast'" in " ".join(done.stderr.split())
 
 
 def test_a_finished_run_is_not_run_again(run, data_dir):

@@ -137,6 +137,16 @@ def test_parse_refuses_what_does_not_exist(name, message):
         catalog.parse(name)
 
 
+def test_mirror_images_are_allowed_where_no_class_is_a_side_and_for_a_reason():
+    for name, dataset in catalog.DATASETS.items():
+        assert set(dataset.mirrors) <= {"horizontal", "vertical"}
+        assert len(set(dataset.mirrors)) == len(dataset.mirrors)
+        assert len(dataset.mirrors_reason.split()) >= 5
+        has_sides = any("left" in label.lower() for label in dataset.labels)
+        assert has_sides == name.startswith("organ_")
+        assert not (has_sides and dataset.mirrors)
+
+
 def test_a_phantom_is_called_one_wherever_it_is_named():
     variant = catalog.parse("derma", phantom=True)
     for name in (variant.tfds_name, variant.flag, variant.title):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from medmnist_tfds.models import resnet18, resnet50
+from medmnist_tfds.models import resnet10, resnet18, resnet50
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,29 @@ def test_networks_have_the_official_number_of_parameters(
     assert sum(w.numpy().size for w in model.trainable_weights) == parameters
     assert model.input_shape == (None, 28, 28, channels)
     assert model.output_shape == (None, classes)
+
+
+@pytest.mark.parametrize("size", [28, 64])
+@pytest.mark.parametrize(("channels", "classes"), [(1, 2), (3, 7)])
+def test_the_small_resnet_has_one_block_a_stage_of_half_the_filters(
+    size, channels, classes
+):
+    model = resnet10(classes, channels, size)
+    assert model.name == f"resnet10_{size}"
+    assert model.input_shape == (None, size, size, channels)
+    assert model.output_shape == (None, classes)
+    parameters, before = 9 * channels * 32 + 2 * 32, 32  # the stem
+    for filters in (32, 64, 128, 256):
+        parameters += 9 * before * filters + 9 * filters**2 + 2 * 2 * filters
+        parameters += (before * filters + 2 * filters) * (before != filters)
+        before = filters
+    parameters += 256 * classes + classes
+    assert sum(w.numpy().size for w in model.trainable_weights) == parameters
+    shapes = [model.get_layer(f"layer{n}_0_relu").output.shape[1:] for n in range(1, 5)]
+    sides = {28: (28, 14, 7, 4), 64: (64, 32, 16, 8)}[size]
+    assert shapes == [(side, side, 32 * 2**n) for n, side in enumerate(sides)]
+    images = np.zeros((2, size, size, channels), np.uint8)
+    assert np.array(model(images)).dtype == np.float32
 
 
 def test_bytes_and_floats_give_the_same_logits():

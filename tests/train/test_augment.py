@@ -45,6 +45,77 @@ def test_rotated_images_are_those_of_scipy(images):
         assert abs(after[inner].astype(int) - wanted[inner].astype(int)).max() <= 1
 
 
+@pytest.mark.parametrize("size", [28, 64])
+@pytest.mark.parametrize("mirrors", [(), ("horizontal",), ("horizontal", "vertical")])
+def test_turned_zoomed_moved_and_mirrored_images_are_those_of_scipy(size, mirrors):
+    drawn = np.random.default_rng(0).integers(256, size=(16, size, size, 3))
+    images = ndimage.gaussian_filter(drawn.astype(float), (0, 2, 2, 0))
+    images = (images * 4 - 384).clip(0, 255).astype(np.uint8)  # of all brightness
+    change = augment.affine(degrees=30, zoom=0.3, pixels=4, mirrors=mirrors)
+    found = change(tf.constant(images), SEED).numpy()
+    assert found.dtype == np.uint8 and found.shape == images.shape
+    draw = tf.random.stateless_uniform((6, 16), SEED, -1.0, 1.0).numpy()
+    centre, reach = (size - 1) / 2, 4 * size / 28
+    signs = set()
+    for before, after, numbers in zip(images, found, draw.T, strict=True):
+        angle, zoom, right, down, flip_x, flip_y = numbers
+        flip_x = -1 if flip_x < 0 and "horizontal" in mirrors else 1
+        flip_y = -1 if flip_y < 0 and "vertical" in mirrors else 1
+        signs.add((flip_x, flip_y))
+        cos, sin = np.cos(angle * np.pi / 6), np.sin(angle * np.pi / 6)
+        matrix = np.exp(0.3 * zoom) * np.array([[cos, sin], [-sin, cos]])
+        matrix = matrix @ np.diag([flip_y, flip_x])  # of rows and columns
+        offset = centre - matrix @ [centre, centre] + reach * np.array([down, right])
+        for channel in range(3):
+            wanted = ndimage.affine_transform(
+                before[..., channel].astype(float), matrix, offset, order=1,
+                mode="reflect",
+            )  # fmt: skip
+            assert abs(after[..., channel] - wanted).max() < 1.01  # it rounds down
+    assert len(signs) == 2 ** len(mirrors)
+
+
+@pytest.mark.parametrize("mirrors", [(), ("horizontal",), ("vertical",)])
+def test_a_mark_changes_sides_only_where_mirrors_are_allowed(mirrors):
+    images = np.zeros((32, 28, 28, 1), np.uint8)
+    images[:, 3:6, 20:25] = 200
+    still = augment.affine(degrees=0, zoom=0, pixels=0, mirrors=mirrors)
+    found = still(tf.constant(images), SEED).numpy()
+    axes = {"horizontal": 2, "vertical": 1}
+    allowed = {images[0].tobytes()}
+    allowed |= {np.flip(images, axes[name])[0].tobytes() for name in mirrors}
+    assert {image.tobytes() for image in found} == allowed
+
+
+def test_brightness_and_contrast_change_by_hand(images):
+    change = augment.brightness(0.3, contrast=0.5)
+    found = change(tf.constant(images), SEED).numpy()
+    draw = tf.random.stateless_uniform((2, 16, 1, 1, 1), SEED, -1.0, 1.0).numpy()
+    light, more = draw.reshape(2, 16)
+    assert found.dtype == np.uint8 and found.shape == images.shape
+    for number, image in enumerate(images.astype(float)):
+        wanted = (image - image.mean()) * np.exp(0.5 * more[number])
+        wanted += image.mean() * np.exp(0.3 * light[number])
+        assert abs(found[number] - wanted.clip(0, 255)).max() < 0.51
+    nothing = augment.brightness(0, contrast=0)(tf.constant(images), SEED)
+    np.testing.assert_array_equal(nothing, images)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        augment.affine(degrees=9, zoom=0.1, pixels=2, mirrors=("horizontal",)),
+        augment.brightness(0.2, contrast=0.2),
+    ],
+)
+def test_a_seed_decides_what_an_image_goes_through(change, images):
+    one, same = (change(tf.constant(images), SEED).numpy() for _ in range(2))
+    other = change(tf.constant(images), SEED + 1).numpy()
+    np.testing.assert_array_equal(one, same)
+    assert all((one != other).any(axis=(1, 2, 3)))
+    assert len({image.tobytes() for image in one - one[:1]}) == 16  # each its own way
+
+
 def test_batches_are_augmented_by_seed_and_step_alone(images):
     split = pipeline.Split.from_arrays(images, np.arange(16), name="train")
     options = {"seed": 5, "augment": [augment.rotate(20), augment.translate(2)]}

@@ -1,5 +1,6 @@
 """A run goes on: to more epochs, with more patience, after any kill."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ from small_runs import interrupt, run
 from medmnist_tfds import models
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions
-from medmnist_tfds.train import checkpoint, curves, networks, results
+from medmnist_tfds.train import RECIPES, checkpoint, curves, networks, results
 
 STILL = {"learning_rate": 1e-30}  # nothing gets better but moving averages
 
@@ -110,8 +111,83 @@ def test_an_interrupted_continuation_leaves_the_finished_result(data_dir, tmp_pa
     assert scored.epochs == 4 and not scored.interrupted
 
 
+COSINE = {"schedule": "cosine", "optimizer": "adamw"}
+
+
+def test_a_run_whose_rate_has_fallen_does_not_go_on_to_more_and_says_why(
+    data_dir, tmp_path
+):
+    run(tmp_path, data_dir, epochs=2, **COSINE)
+    before = found(tmp_path)
+    for epochs in (1, 3):
+        message = f"its epochs is 2, not {epochs}.*rate falls to 0 in just its epochs"
+        with pytest.raises(errors.MedMNISTError, match=message):
+            run(tmp_path, data_dir, epochs=epochs, **COSINE)
+    with pytest.raises(errors.MedMNISTError) as refused:
+        run(tmp_path, data_dir, seed=1, epochs=2, **COSINE)
+    assert "falls to 0" not in str(refused.value)  # that is not why
+    _, output = run(tmp_path, data_dir, epochs=2, **COSINE)
+    assert "not run again" in output and found(tmp_path) == before
+
+
+def test_patience_may_grow_also_where_the_rate_falls(data_dir, tmp_path):
+    settings = {"epochs": 6, "learning_rate": 1e-30, "schedule": "cosine"}
+    ended, _ = run(tmp_path, data_dir, patience=1, **settings)
+    assert ended.epochs < 6
+    more, output = run(tmp_path, data_dir, patience=9, **settings)
+    assert f"Going on after epoch {ended.epochs}" in output and more.epochs == 6
+
+
+@pytest.mark.parametrize("has_history", [True, False])
+def test_a_folder_from_before_some_fields_is_still_finished(
+    has_history, whole, data_dir, tmp_path
+):
+    folder = tmp_path / "run"
+    shutil.copytree(whole[2], folder)
+    first = ("model", "resolution", "epochs", "batch_size", "learning_rate")
+    first += ("momentum", "patience", "precision", "xla", "deterministic")
+    for name in ("config.json", "result.json"):
+        content = json.loads((folder / name).read_text())
+        recipe = content.get("run", content)["recipe"]
+        for field in set(recipe) - set(first):
+            del recipe[field]
+        (folder / name).write_text(json.dumps(content))
+    if not has_history:
+        (folder / "state.npz").unlink()
+        (folder / "history.csv").unlink()
+    _, output = run(folder, data_dir, epochs=2)
+    assert "not run again" in output
+    with pytest.raises(errors.MedMNISTError, match="its keep is best, not last"):
+        run(folder, data_dir, epochs=2, keep="last")
+    if has_history:
+        more, output = run(folder, data_dir, epochs=3)
+        assert "Going on after epoch 2" in output and more.epochs == 3
+        assert found(folder) == found(whole[3])
+
+
 class Killed(BaseException):
     """Comes at a moment that no code expects."""
+
+
+@pytest.mark.parametrize("model", ["resnet10", "resnet10+resnet10"])
+def test_a_fast_run_that_was_killed_ends_as_one_that_was_not(
+    model, data_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(models.NETWORKS, "resnet10", small_runs.small)
+    recipe = dataclasses.replace(RECIPES["fast"], model=model, epochs=3)
+    at_once, _ = run(tmp_path / "whole", data_dir, recipe=recipe)
+
+    def killed(epoch: int) -> None:
+        if epoch == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(tmp_path / "parts", data_dir, recipe=recipe, after=killed)
+    assert not (tmp_path / "parts" / "result.json").exists()
+    again, output = run(tmp_path / "parts", data_dir, recipe=recipe)
+    assert "Going on after epoch 2" in output
+    assert (again.epochs, again.scores) == (3, at_once.scores)
+    assert found(tmp_path / "parts") == found(tmp_path / "whole")
 
 
 KILLS = [

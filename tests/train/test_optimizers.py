@@ -6,7 +6,7 @@ import pytest
 
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
-from medmnist_tfds.train import XLAModel, focal_loss, optimizer
+from medmnist_tfds.train import XLAModel, focal_loss, optimizer, optimizers
 
 INPUTS = np.array([[1.0, -2.0, 0.5]] * 8, np.float32)
 START = np.array([[0.3], [-0.1], [0.2]], np.float32)
@@ -32,6 +32,43 @@ def test_sgdw_decays_weights_apart_from_the_gradient(xla):
         velocity = 0.9 * velocity - 0.1 * INPUTS[0]
         weights = weights - weights * 0.1 * 0.5 + velocity
     np.testing.assert_allclose(found[:, 0], weights, rtol=1e-5)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_adamw_by_a_schedule_is_adam_that_decays_weights_by_its_rate(xla):
+    rate = optimizers.schedule("cosine", 0.1, steps=20)
+    chosen = optimizer("adamw", rate, weight_decay=0.5)
+    (found,) = trained(chosen, steps=6, xla=xla).get_weights()
+    weights, gradient = START[:, 0].astype(float), INPUTS[0].astype(float)
+    first, second = np.zeros(3), np.zeros(3)
+    for step in range(6):
+        now = 0.1 * step / 3 if step < 3 else 0.05 + 0.05 * np.cos(
+            np.pi * (step - 3) / 17
+        )  # fmt: skip
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        update = first / (1 - 0.9 ** (step + 1))
+        update /= np.sqrt(second / (1 - 0.999 ** (step + 1))) + 1e-7
+        weights = weights * (1 - now * 0.5) - now * update
+    np.testing.assert_allclose(found[:, 0], weights, rtol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 20, 67])
+def test_the_cosine_rises_then_falls_to_nothing_by_the_last_step(steps):
+    rate = optimizers.schedule("cosine", 0.3, steps=steps)
+    rates = [float(rate(step)) for step in range(steps + 1)]
+    rise = max(1, round(steps * 0.15))
+    assert rates[0] == 0 and rates[rise] == pytest.approx(0.3) == max(rates)
+    assert rates[rise // 2] == pytest.approx(0.3 * (rise // 2) / rise)
+    if steps > 1:
+        assert rates[-1] == pytest.approx(0, abs=1e-7)
+        half = (rise + steps) / 2
+        if half == int(half):
+            assert rates[int(half)] == pytest.approx(0.15, rel=1e-3)
+
+
+def test_a_constant_rate_is_a_number():
+    assert optimizers.schedule("constant", 0.3, steps=9) == 0.3
 
 
 def test_lamb_is_adam_scaled_by_the_weights_norm():

@@ -41,8 +41,8 @@ def test_a_run_in_float16_scales_its_loss_and_goes_on_with_the_same_scale(
 ):
     optimizers, compiled = [], networks.compiled
 
-    def seen(*arguments):
-        model = compiled(*arguments)
+    def seen(*arguments, **options):
+        model = compiled(*arguments, **options)
         optimizers.append(type(model.optimizer).__name__)
         return model
 
@@ -222,8 +222,9 @@ def small(num_classes, channels, resolution):
     x = keras.layers.Rescaling(1 / 255)(keras.layers.Flatten()(images))
     return keras.Model(images, keras.layers.Dense(num_classes)(x), name="small")
 models.NETWORKS["resnet18"] = small
-def history(batch_size, strategy, name):
-    recipe = train.Recipe(epochs=2, batch_size=batch_size, learning_rate=0.1)
+def history(batch_size, strategy, name, model="resnet18"):
+    recipe = train.Recipe(
+        epochs=2, batch_size=batch_size, learning_rate=0.1, model=model)
     try:
         train.fit("medmnist_phantom/breast", recipe=recipe, out=f"{sys.argv[1]}/{name}",
                   data_dir=sys.argv[2], strategy=strategy)
@@ -231,21 +232,27 @@ def history(batch_size, strategy, name):
         return str(error)
     return list(csv.DictReader(open(f"{sys.argv[1]}/{name}/history.csv")))
 three = train.choose_strategy("mirrored")
+both = "resnet18+resnet18"
 print(json.dumps([history(128, None, "one"), history(128, three, "three"),
-                  history(2, three, "none")]))
+                  history(128, None, "both", both),
+                  history(128, three, "both_three", both), history(2, three, "none")]))
 """
 
 
 @lanes.needs_tensorflow("replicas of tf.distribute")
-def test_three_replicas_share_a_batch_of_128(phantom, data_dir, tmp_path):
+def test_three_replicas_share_a_batch_of_128_also_of_members(
+    phantom, data_dir, tmp_path
+):
     phantom("breast")
     done = processes.run(
         [sys.executable, "-c", THREE_REPLICAS, str(tmp_path), str(data_dir)],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     assert done.returncode == 0, done.stderr
-    one, three, refusal = json.loads(done.stdout.splitlines()[-1])
-    for alone, shared in zip(one, three, strict=True):
+    *histories, refusal = json.loads(done.stdout.splitlines()[-1])
+    one, three, members, shared_members = histories
+    assert members[0]["loss"] != one[0]["loss"]
+    for alone, shared in zip(one + members, three + shared_members, strict=True):
         for name, value in alone.items():
             assert float(shared[name]) == pytest.approx(float(value), abs=1e-5)
     assert "3 replicas cannot share a batch of 2" in refusal
