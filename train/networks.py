@@ -74,11 +74,7 @@ def learner(variant: catalog.Variant, recipe: recipes.Recipe) -> keras.Model:
     name, members = "_".join(member.name for member in members), _apart(members)
     with precision.policy("float32"):
         inputs, labels = members[0].input, variant.dataset.num_labels
-        named = [  # two of a kind want two names
-            keras.Model(member.input, member.output, name=f"{member.name}_{number}")
-            for number, member in enumerate(members)
-        ]
-        logits = [member(inputs) for member in named]
+        logits = [member(inputs) for member in members]
         rows = [keras.layers.Reshape((1, labels))(each) for each in logits]
         stacked = keras.layers.Concatenate(axis=1, name=outputs.MEMBERS)(rows)
     with precision.policy(recipe.precision):  # by which a loss in float16 is scaled
