@@ -5,6 +5,7 @@ import io
 import signal
 
 import keras
+import numpy as np
 from rich import console as rich_console
 
 from medmnist_tfds.models import FusedBatchNormalization
@@ -47,6 +48,20 @@ def run(
     options = {"data_dir": data_dir, "console": rich_console.Console(file=lines)}
     result = fit(BREAST, recipe=recipe, seed=seed, out=folder, **options)
     return result, lines.getvalue()
+
+
+def check_statistics(model: keras.Model, images: np.ndarray) -> None:
+    """Fails if those of the `small` network's normalization are not of the images."""
+    (norm,) = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    values = keras.Model(model.inputs, norm.input).predict(images, verbose=0)
+    values = values.reshape(-1, values.shape[-1])
+    np.testing.assert_allclose(norm.moving_mean, values.mean(axis=0), atol=1e-5)
+    variance = values.var(axis=0, ddof=1)  # unbiased, as PyTorch has it
+    np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-4)
 
 
 def interrupt(epoch: int, at: int) -> None:

@@ -18,7 +18,7 @@ KINDS = [
     ("chest", "fast"),
     ("retina_64", "fast"),
     ("chest", "best"),
-    ("retina_64", "best"),
+    pytest.param(("retina_64", "best"), marks=pytest.mark.slow, id="retina_64-best"),
 ]
 
 

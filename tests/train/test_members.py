@@ -125,18 +125,8 @@ def test_statistics_of_members_are_estimated_anew_and_saved(
     )  # fmt: skip
     kept = keras.models.load_model(tmp_path / "model.keras")
     (both,) = [part for part in kept.layers if isinstance(part, keras.Model)]
-    member = both.get_layer("small")
-    (norm,) = [
-        layer
-        for layer in member.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
     images = pipeline.Split(phantom("breast"), "train").images
-    values = keras.Model(member.inputs, norm.input).predict(images, verbose=0)
-    values = values.reshape(-1, values.shape[-1])
-    np.testing.assert_allclose(norm.moving_mean, values.mean(axis=0), atol=1e-5)
-    variance = values.var(axis=0, ddof=1)
-    np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-4)
+    small_runs.check_statistics(both.get_layer("small"), images)
 
 
 def test_the_last_epoch_is_kept_where_a_recipe_says_so(data_dir, tmp_path):

@@ -71,17 +71,8 @@ def test_statistics_estimated_anew_are_those_of_the_training_images(
 ):
     run(tmp_path, data_dir, epochs=1, batch_size=64, statistics_images=2**10)
     model = keras.models.load_model(tmp_path / "model.keras")
-    (norm,) = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
     images = pipeline.Split(phantom("breast"), "train").images
-    values = keras.Model(model.inputs, norm.input).predict(images, verbose=0)
-    values = values.reshape(-1, values.shape[-1])
-    np.testing.assert_allclose(norm.moving_mean, values.mean(axis=0), atol=1e-5)
-    variance = values.var(axis=0, ddof=1)  # unbiased, as PyTorch has it
-    np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-4)
+    small_runs.check_statistics(model, images)
 
 
 def test_a_state_that_could_not_be_written_is_told_after_ctrl_c(data_dir, tmp_path):
