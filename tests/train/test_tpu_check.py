@@ -80,7 +80,7 @@ def starts_nothing(monkeypatch):
         (["--topology", "v5e-8"], "v5e:2x4 (what Kaggle calls v5e-8)"),
         (["--topology", "v5e:2x0"], "no TPU topology"),
         (["--precision", "float16"], "Expected one of float32, bfloat16."),
-        (["--model", "resnet34"], "Expected one of resnet18, resnet50."),
+        (["--model", "resnet34"], "Expected one of resnet18, resnet50, resnet10, "),
         (["--resolution", "64"], "Expected one of 28, 224."),
         (["--batch", "0"], "batch_size is 0. Expected a whole number from 1"),
         (["--backend", "torch"], "Expected one of jax, tensorflow."),
