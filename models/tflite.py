@@ -46,11 +46,11 @@ def export_tflite(
             f"Expected one of {', '.join(QUANTIZE)}, and such images for int8 only."
         )
     if any(layer.name.startswith("efficientnet_") for layer in plain.layers(model)):
-        # The converter changes what stands between its means and its last layer:
-        # logits were wrong by two and a half of their standard deviations.
+        # Called as an export calls it, its last normalization takes the batch's own
+        # statistics: logits were wrong by two and a half of their standard deviations.
         raise ValueError(
-            f"{model.name} has EfficientNet in it, of which TensorFlow's converter "
-            "makes other numbers. Expected a network without it. Train one by the "
+            f"{model.name} has EfficientNet in it, whose export gives other numbers "
+            "than it does. Expected a network without it. Train one by the "
             "recipe fast."
         )
     if quantize == "int8":
