@@ -47,9 +47,10 @@ def efficientnet(num_classes: int, channels: int = 3, size: int = 28) -> keras.M
     """
     with precision.policy("float32"):
         inputs = keras.Input((size, size, channels), name="image")
-        x = keras.layers.Resizing(_ENLARGED, _ENLARGED, name=f"{_PREFIX}enlarge")(
-            inputs
-        )
+        enlarge = keras.layers.Resizing(_ENLARGED, _ENLARGED, name=f"{_PREFIX}enlarge")
+        # Keras 3's Resizing means training=True where nobody says, as in an export, and
+        # then all layers after it do.
+        x = enlarge(inputs, **({} if compat.IS_KERAS_2 else {"training": False}))
         x = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name=f"{_PREFIX}scale")(
             x
         )

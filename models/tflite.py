@@ -45,14 +45,6 @@ def export_tflite(
             f"{'out' if representative is None else ''} representative images. "
             f"Expected one of {', '.join(QUANTIZE)}, and such images for int8 only."
         )
-    if any(layer.name.startswith("efficientnet_") for layer in plain.layers(model)):
-        # Called as an export calls it, its last normalization takes the batch's own
-        # statistics: logits were wrong by two and a half of their standard deviations.
-        raise ValueError(
-            f"{model.name} has EfficientNet in it, whose export gives other numbers "
-            "than it does. Expected a network without it. Train one by the "
-            "recipe fast."
-        )
     if quantize == "int8":
         examples = _calibration(representative, shape=model.input_shape[1:])
     with tempfile.TemporaryDirectory() as folder:
