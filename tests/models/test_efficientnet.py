@@ -107,3 +107,15 @@ def test_training_moves_the_weights_but_not_the_normalization_of_imagenet():
     learn = {name for name in before if name.endswith(("_conv", "_linear"))}
     # The last is a normalization of the features: it is new, and not of ImageNet.
     assert changed == learn | {"efficientnet_standardize"}
+
+
+def test_a_call_that_does_not_say_so_does_not_train():
+    model = models.efficientnet(2, 1)
+    kernel = model.get_layer("efficientnet_linear").kernel
+    kernel.assign(np.ones(kernel.shape))  # its own are zeros
+    images = np.random.default_rng(0).integers(256, size=(4, 28, 28, 1))
+    images = images.astype(np.float32)
+    before = model.get_weights()
+    first, second = np.array(model(images)), np.array(model(images))
+    np.testing.assert_array_equal(first, second)  # no dropout
+    assert all(map(np.array_equal, before, model.get_weights()))
