@@ -82,13 +82,18 @@ def rows(runs: list[dict]) -> list[list[str]]:
     """Per dataset and recipe: scores, time to score, and what all of it costs."""
     lines, targets = [_HEADER], paper()
     for name in recipe_plan.DATASETS:
-        cost = {}
-        for recipe in recipe_plan.RECIPES:
-            mine = [r for r in runs if (r["name"], r["recipe"]) == (name, recipe)]
-            if mine:
-                cost[recipe] = statistics.median(map(_whole, mine))
-                lines.append(_row(name, recipe, mine, targets[name], cost))
+        found = {recipe: _of(runs, name, recipe) for recipe in recipe_plan.RECIPES}
+        cost = {
+            recipe: statistics.median(map(_whole, mine))
+            for recipe, mine in found.items()
+            if mine
+        }
+        lines += [_row(name, r, found[r], targets[name], cost) for r in cost]
     return lines
+
+
+def _of(runs: list[dict], name: str, recipe: str) -> list[dict]:
+    return [run for run in runs if (run["name"], run["recipe"]) == (name, recipe)]
 
 
 _HEADER = [
@@ -114,7 +119,7 @@ def _row(name, recipe, runs, target, cost) -> list[str]:
         recipe,
         str(len(runs)),
         *[_score(name, runs, metric) + told for metric in ("auc", "acc")],
-        f"{_median(s for s, _ in when)} s ({len(when)} of {len(runs)})",
+        f"{_median((s for s, _ in when), ' s')} ({len(when)} of {len(runs)})",
         _median(n for _, n in when),
         f"{cost[recipe]:,.0f} s",
         f"{cost[recipe] / base:.2f}" if base else "-",
@@ -130,15 +135,15 @@ def _passed(run: dict, auc: float) -> tuple[float, int] | None:
 
 
 def _whole(run: dict) -> float:
-    """Seconds of all epochs; of a run that was stopped, by those that it had.
+    """Seconds of all epochs; of a run that was stopped, by those that it had."""
+    return run["ends"][0][0] + _later(run) * (run["epochs"] - 1)
 
-    The first one traces and compiles: it counts once.
-    """
-    ends = [seconds for seconds, _ in run["ends"]]
-    if len(ends) in (run["epochs"], 1):
-        return ends[-1]
-    later = (ends[-1] - ends[0]) / (len(ends) - 1)
-    return ends[0] + later * (run["epochs"] - 1)
+
+def _later(run: dict) -> float:
+    """Seconds of an epoch after the first, which traces and compiles."""
+    (first, _), *_, (last, _) = [*run["ends"], run["ends"][-1]]
+    count = len(run["ends"]) - 1
+    return (last - first) / count if count else first
 
 
 def _score(name: str, runs: list[dict], metric: str) -> str:
@@ -159,9 +164,9 @@ def draws(name: str, runs: list[dict]) -> dict[str, np.ndarray]:
     )
 
 
-def _median(values) -> str:
+def _median(values, unit: str = "") -> str:
     values = list(values)
-    return f"{statistics.median(values):,.0f}" if values else "-"
+    return f"{statistics.median(values):,.0f}{unit}" if values else "-"
 
 
 def projection(runs: list[dict]) -> list[list[str]]:
@@ -169,7 +174,7 @@ def projection(runs: list[dict]) -> list[list[str]]:
     rates = {}
     for recipe in recipe_plan.RECIPES:
         for name in recipe_plan.DATASETS:
-            mine = [r for r in runs if (r["name"], r["recipe"]) == (name, recipe)]
+            mine = _of(runs, name, recipe)
             if mine:
                 channels = catalog.DATASETS[name].channels
                 rates[recipe, channels] = statistics.median(map(_rate, mine))
@@ -194,7 +199,7 @@ def projection(runs: list[dict]) -> list[list[str]]:
 
 
 def _rate(run: dict) -> float:
-    return run["images_per_epoch"] * run["epochs"] / _whole(run)
+    return run["images_per_epoch"] / _later(run)
 
 
 def draw(runs: list[dict], path) -> None:
@@ -205,7 +210,7 @@ def draw(runs: list[dict], path) -> None:
     targets = paper()
     for axis, name in zip(axes, recipe_plan.DATASETS, strict=True):
         for number, recipe in enumerate(recipe_plan.RECIPES):
-            mine = [r for r in runs if (r["name"], r["recipe"]) == (name, recipe)]
+            mine = _of(runs, name, recipe)
             for run in mine:
                 label = recipe if run is mine[0] else None
                 color = f"C{number}"
@@ -215,7 +220,8 @@ def draw(runs: list[dict], path) -> None:
         axis.axhline(targets[name]["auc"], color="black", lw=1, ls="--")
         axis.set(xlabel="seconds", ylabel="AUC", xscale="log", title=name)
         axis.set_ylim(0.5, 1)
-        axis.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+        for label in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
+            label(ticker.StrMethodFormatter("{x:,g}"))
         axis.legend(frameon=False, title="dots: test, at the end; lines: validation")
     with files.replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")

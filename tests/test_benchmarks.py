@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from benchmarks import ours as programs
-from benchmarks import run, suites, tables
+from benchmarks import recipe, resplits, run, suites, tables
 
 PEER = suites.Figure("official", "peer", ())
 FAST_PEER = suites.Figure("channels last", "peer", ())
@@ -119,3 +120,50 @@ def test_a_mistake_is_told_before_anything_is_measured(arguments, message):
     command = [sys.executable, "-m", "benchmarks.run", *arguments]
     done = subprocess.run(command, cwd=run.HERE.parent, capture_output=True, text=True)
     assert done.returncode == 2 and message in done.stderr
+
+
+def recipe_run(*aucs: float, epochs: int) -> dict:
+    """Of 100 images an epoch: 5 s for the first, which compiles, 2 s for the others."""
+    ends = [(5.0 + 2 * number, auc) for number, auc in enumerate(aucs)]
+    return {"ends": ends, "epochs": epochs, "images_per_epoch": 100}
+
+
+def test_time_to_score_ends_with_the_first_epoch_that_comes_to_it():
+    run = recipe_run(0.5, 0.8, 0.7, 0.9, epochs=4)
+    assert recipe._passed(run, 0.8) == (7.0, 200)
+    assert recipe._passed(run, 0.95) is None
+
+
+@pytest.mark.parametrize("epochs, seconds", [(1, 5.0), (2, 7.0), (100, 203.0)])
+def test_a_run_that_was_stopped_costs_what_all_its_epochs_would(epochs, seconds):
+    stopped = recipe_run(*[0.5] * min(epochs, 3), epochs=epochs)
+    assert recipe._whole(stopped) == seconds
+
+
+def test_what_recipes_are_held_against_is_table_2():
+    peer = recipe.paper()["breast"]
+    assert (peer["auc"], peer["acc"]) == (0.897, 0.859)
+    assert peer["best"] == {"auc": 0.932, "acc": 0.878}
+
+
+class Numbered:
+    """90 images that are their own numbers, of two classes."""
+
+    rows = {"train": np.arange(60), "val": np.arange(60, 90)}
+
+    def images(self, split):
+        return self.rows[split][:, None]
+
+    def labels(self, split):
+        return self.rows[split][:, None] % 2
+
+
+def test_each_image_is_held_out_once_and_never_learned_from_then(monkeypatch):
+    monkeypatch.setattr(resplits.arrays, "find", lambda variant: Numbered())
+    held_out = []
+    for parts in resplits.folds("breast", count=3, seed=0):
+        train, val, held = ([*images[:, 0]] for images, _ in parts)
+        assert sorted(train + val + held) == list(range(90))
+        assert len(val) == 8  # an eighth of what is not held out, rounded
+        held_out += held
+    assert sorted(held_out) == list(range(90))
