@@ -81,6 +81,7 @@ def test_images_of_every_kind_are_learned(kind, runs):
 
 ALONE = """
 import sys
+import keras
 import numpy as np
 model = keras.models.load_model(sys.argv[1])
 np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
