@@ -18,10 +18,10 @@ import time
 import numpy as np
 from rich import console as rich_console
 
-from benchmarks import recipe_plan
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.process import memory, quiet
 from medmnist_tfds.score import scoring
+from medmnist_tfds.train import recipe as recipes
 
 
 class Clock(io.StringIO):
@@ -47,7 +47,7 @@ class Clock(io.StringIO):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--recipe", choices=recipe_plan.RECIPES, required=True)
+    parser.add_argument("--recipe", choices=recipes.RECIPES, required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--until", type=float, default=2.0, help="validation AUC")
@@ -64,7 +64,7 @@ def run(options) -> dict:
     from medmnist_tfds.train import metrics, training
 
     variant = catalog.variant(options.name)
-    recipe, task = recipe_plan.RECIPES[options.recipe], variant.dataset.task
+    recipe, task = recipes.RECIPES[options.recipe], variant.dataset.task
     source = arrays.find(variant)
     splits = {
         split: pipeline.Split.from_arrays(
@@ -89,7 +89,7 @@ def run(options) -> dict:
     predicted = scorer.predict(trained.model)
     options.folder.mkdir(parents=True, exist_ok=True)
     place = f"{options.name}_{options.recipe}_{options.seed}_{options.until}.npy"
-    np.save(options.folder / place.replace(" ", ""), predicted)
+    np.save(options.folder / place, predicted)
     scores = scoring.score(splits["test"].labels, predicted, task=task)
     return {
         "epochs": recipe.of_size(splits["train"].examples).epochs,
@@ -97,7 +97,7 @@ def run(options) -> dict:
         * recipe.batch_size,
         "ends": clock.ends,  # seconds, validation AUC
         "seconds": seconds,
-        "predicted": place.replace(" ", ""),
+        "predicted": place,
         "auc": scores.auc,
         "acc": scores.acc,
     }

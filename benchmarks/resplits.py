@@ -42,7 +42,6 @@ PARTS = {
             "learning_rate": 0.02,
         },
         "the second network": {"model": "resnet10"},
-        "bfloat16": {"precision": "float32"},
     },
     "best": {
         "augmentation": {"augment": "none"},

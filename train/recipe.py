@@ -218,7 +218,6 @@ FAST = Recipe(
     augment="light",
     views="mirrors",
     keep="last",
-    precision="mixed_bfloat16",
 )
 # Beside it, what was learned on ImageNet: half the rate, and fewer, dearer epochs.
 BEST = dataclasses.replace(

@@ -35,10 +35,7 @@ def split(variant: catalog.Variant, name: str, count: int) -> pipeline.Split:
 def trained(name: str, recipe_name: str, folder) -> tuple:
     """The variant, and what training came to, of a step in each of two epochs."""
     variant = catalog.parse(name)
-    recipe = dataclasses.replace(
-        RECIPES[recipe_name],
-        **{"epochs": 2, "batch_size": 8, "precision": "mixed_bfloat16"},
-    )
+    recipe = dataclasses.replace(RECIPES[recipe_name], epochs=2, batch_size=8)
     done = training.train_best(
         split(variant, "train", 8),
         split(variant, "val", 14),
@@ -114,5 +111,4 @@ def test_the_best_network_is_one_tflite_file(runs, tmp_path):
     models.export_tflite(done.model, tmp_path / "tflite")
     found = models.TFLiteClassifier(tmp_path / "tflite").predict(images)
     expected = done.model.predict(images, verbose=0)
-    # bfloat16 in Keras, float32 in the file.
-    assert abs(found - expected).mean() < 0.05 * expected.std()
+    assert abs(found - expected).max() < 1e-3 * expected.std()
