@@ -2,8 +2,8 @@
 
 Each run is a process of its own, seed by seed and recipe by recipe in turn, those by
 the paper's recipe last: one of these ends when its validation AUC has passed that of
-the paper's ResNet-18; what the whole of it takes is computed from its epochs. Runs are kept in
-`results/recipe.jsonl`, so that a benchmark that was cut off goes on.
+the paper's ResNet-18; what the whole of it takes is computed from its epochs. Runs are
+kept in `results/recipe.jsonl`, so that a benchmark that was cut off goes on.
 """
 
 import csv
@@ -58,7 +58,7 @@ def measure(console) -> list[dict]:
     for run in sorted(runs, key=lambda run: run["recipe"] in STOPPED):  # last: longest
         until = targets[run["name"]]["auc"] if run["recipe"] in STOPPED else 2.0
         key = run | {"until": until}
-        if any(key.items() <= known.items() for known in done):
+        if any(key.items() <= found.items() for found in done):
             continue
         found = key | _once(key)
         done.append(found)
