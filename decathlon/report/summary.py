@@ -53,6 +53,8 @@ class Row(Named):
     values: dict[tuple[str, str], Value]
     lacking: tuple[str, ...]  # datasets with a seed that failed or was not run
     costs: dict[str, cost.Cost] = dataclasses.field(default_factory=dict)  # by column
+    # By dataset and metric: the scores of each seed (resamples, seeds) on drawn sets.
+    draws: dict[str, dict[str, np.ndarray]] = dataclasses.field(default_factory=dict)
 
     def cost_of(self, column: str) -> cost.Cost:
         """A mean over seeds, or for AVERAGE the sum over datasets."""
@@ -112,7 +114,7 @@ def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
         for metric in METRICS:
             values[dataset, metric] = _value(
                 decathlon.values(method, dataset, metric),
-                draws[dataset][metric],
+                draws[dataset][metric].mean(axis=1),
                 decathlon.paper(method, dataset, metric),
             )
     lacking = tuple(d for d in decathlon.datasets if decathlon.lacks(method, d))
@@ -127,6 +129,7 @@ def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
         lacking=lacking,
         pretrained=decathlon.pretrained(method),
         costs=costs,
+        draws=draws,
     )
 
 
@@ -149,6 +152,6 @@ def _average(decathlon, method: str, metric: str, draws: dict) -> Value:
     ]
     papers = [decathlon.paper(method, name, metric) for name in decathlon.datasets]
     scores = [statistics.fmean(values) for values in zip(*per_dataset, strict=True)]
-    means = np.mean([draws[name][metric] for name in decathlon.datasets], axis=0)
+    drawn = [draws[name][metric].mean(axis=1) for name in decathlon.datasets]
     paper = None if None in papers else statistics.fmean(papers)
-    return _value(scores, means, paper)
+    return _value(scores, np.mean(drawn, axis=0), paper)
