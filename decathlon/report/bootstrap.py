@@ -11,7 +11,7 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.score import scoring
 
 RESAMPLES = 1000
-# Of so many examples on, each draw's AUC is that of the projection (see `_Column`).
+# Of so many examples on, each draw's AUC is that of the projection (see `Column`).
 PROJECTED = 3000
 _BLOCK = 200  # draws at once: in float32 those of 22,433 examples are 18 MB
 
@@ -45,7 +45,7 @@ def resample(
     targets = np.asarray(targets)
     size, runs = len(targets), len(scores)
     columns = [
-        [_Column(*column) for column in scoring.auc_columns(targets, run, task=task)]
+        [Column(*column) for column in scoring.auc_columns(targets, run, task=task)]
         for run in scores
     ]
     score_all = _projected if size >= PROJECTED else _exact
@@ -78,7 +78,7 @@ def _counts(size: int, seed: int, resamples: int) -> np.ndarray:
     return counts
 
 
-class _Column:
+class Column:
     """One class against the rest: what its AUC on drawn sets is computed from.
 
     Args:
@@ -122,13 +122,13 @@ class _Column:
         return self.shares[:, 0].sum(dtype=float) / len(self.positive)
 
 
-def _exact(columns: list[list[_Column]], counts: np.ndarray) -> np.ndarray:
+def _exact(columns: list[list[Column]], counts: np.ndarray) -> np.ndarray:
     """AUC (draws, runs) from counts (examples, draws)."""
     runs = [np.mean([each.auc(counts) for each in run], axis=0) for run in columns]
     return np.stack(runs, axis=1)
 
 
-def _projected(columns: list[list[_Column]], counts: np.ndarray) -> np.ndarray:
+def _projected(columns: list[list[Column]], counts: np.ndarray) -> np.ndarray:
     """As `_exact`, but for a term that is small where examples are many."""
     of_class = np.stack([each.is_positive for each in columns[0]], axis=1)
     positives = counts.T @ of_class.astype(np.float32)  # (draws, classes)
