@@ -50,12 +50,13 @@ def resample(
     ]
     score_all = _projected if size >= PROJECTED else _exact
     is_right = np.stack([_is_right(targets, run, task) for run in scores], axis=1)
+    all_drawn = counts(size, seed=seed, resamples=resamples)
     auc, acc = np.empty((2, resamples, runs))
     for start in range(0, resamples, _BLOCK):
         block = slice(start, min(start + _BLOCK, resamples))
-        counts = _counts(size, seed, resamples)[:, block].astype(np.float32)
-        acc[block] = counts.T @ is_right / size
-        auc[block] = score_all(columns, counts)
+        drawn = all_drawn[:, block].astype(np.float32)
+        acc[block] = drawn.T @ is_right / size
+        auc[block] = score_all(columns, drawn)
     return {"auc": auc, "acc": acc}
 
 
@@ -69,13 +70,13 @@ def interval(samples: np.ndarray, *, level: float = 0.95) -> tuple[float, float]
 
 
 @functools.lru_cache(maxsize=2)  # a dataset's draws serve all of its methods
-def _counts(size: int, seed: int, resamples: int) -> np.ndarray:
+def counts(size: int, *, seed: int = 0, resamples: int = RESAMPLES) -> np.ndarray:
     """uint8 (examples, resamples): how often each example is in each drawn set."""
-    rng, counts = np.random.default_rng(seed), np.empty((size, resamples), np.uint8)
+    rng, found = np.random.default_rng(seed), np.empty((size, resamples), np.uint8)
     for number in range(resamples):
         drawn = rng.integers(size, size=size)
-        counts[:, number] = np.bincount(drawn, minlength=size)
-    return counts
+        found[:, number] = np.bincount(drawn, minlength=size)
+    return found
 
 
 class Column:

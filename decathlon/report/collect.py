@@ -33,7 +33,7 @@ class Entry:
     folder: pathlib.Path
     variant: catalog.Variant
     scores: dict[str, scoring.Scores]  # by split; empty unless it is done
-    predicted: dict[str, np.ndarray]  # of test only: (examples, labels)
+    predicted: dict[str, np.ndarray]  # of val and test: (examples, labels)
     history: dict[str, list[float]]  # by column, `epoch` first; empty if it left none
 
     @property
@@ -238,7 +238,7 @@ def _entry(place: pathlib.Path, targets) -> Entry:
                     "equal. One of them was changed: delete the folder and run the "
                     "Decathlon again."
                 )
-        if split == "test":
+        if split != "train":
             predicted[split] = y_score
     return Entry(
         result=result,
