@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats import multitest
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import bootstrap, collect, standings, summary
@@ -23,7 +22,7 @@ LEVEL = 0.05  # of false claims among those that methods differ, at most
 class Pair:
     """Two methods on one dataset, by one metric; the first has the higher mean."""
 
-    dataset: str
+    dataset: str  # or AVERAGE: on the mean over all
     metric: str
     first: str
     second: str
@@ -46,12 +45,18 @@ class Pair:
 
 
 def compare(decathlon: collect.Decathlon, found: standings.Standings) -> list[Pair]:
-    """All pairs of methods, by dataset and metric."""
-    pairs = []
-    for name, metric in itertools.product(decathlon.targets, summary.METRICS):
+    """All pairs of methods, by dataset and metric, then on the mean over datasets.
+
+    Each of the latter is about these datasets; of others it says nothing.
+    """
+    pairs, methods = [], list(decathlon.methods)
+    columns = [(name,) for name in decathlon.targets]
+    if len(columns) > 1:
+        columns.append(tuple(decathlon.targets))
+    for names, metric in itertools.product(columns, summary.METRICS):
         here = [
-            _pair(decathlon, found, name, metric, *two)
-            for two in itertools.combinations(decathlon.methods, 2)
+            _pair(decathlon, found, names, metric, *two)
+            for two in itertools.combinations(methods, 2)
         ]
         if here:
             adjusted = holm([min(1.0, 2 * pair.doubt) for pair in here])
@@ -62,15 +67,14 @@ def compare(decathlon: collect.Decathlon, found: standings.Standings) -> list[Pa
     return pairs
 
 
-def _pair(decathlon, found, name: str, metric: str, one: str, other: str) -> Pair:
-    if found[one, name, metric].mean < found[other, name, metric].mean:
-        one, other = other, one
-    first, second = found[one, name, metric], found[other, name, metric]
-    difference, spread, freedom = differ(first, second)
+def _pair(decathlon, found, names, metric: str, one: str, other: str) -> Pair:
+    each = [differ(found[one, n, metric], found[other, n, metric]) for n in names]
+    difference, spread, freedom = _together(each)
+    if difference < 0:
+        one, other, difference = other, one, -difference
     margin = spread * stats.t.ppf(1 - LEVEL / 2, freedom)
-    is_binary = catalog.DATASETS[name].task is catalog.Task.BINARY
     return Pair(
-        dataset=name,
+        dataset=names[0] if len(names) == 1 else summary.AVERAGE,
         metric=metric,
         first=one,
         second=other,
@@ -79,10 +83,17 @@ def _pair(decathlon, found, name: str, metric: str, one: str, other: str) -> Pai
         high=difference + margin,
         doubt=doubt(difference, spread, freedom),
         adjusted=1.0,
-        delong=_delong(decathlon, name, one, other)
-        if metric == "auc" and is_binary and not first.missing + second.missing
-        else None,
+        delong=_delong(decathlon, names, metric, one, other),
     )
+
+
+def _together(each: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """The mean of independent differences, its error and degrees of freedom."""
+    differences, spreads, freedoms = np.transpose(each)
+    variances = (spreads / len(each)) ** 2
+    uncertain = float((variances**2 / freedoms).sum())
+    freedom = float(variances.sum()) ** 2 / uncertain if uncertain else math.inf
+    return float(differences.mean()), math.sqrt(variances.sum()), freedom
 
 
 def differ(
@@ -119,8 +130,15 @@ def doubt(difference: float, spread: float, freedom: float = math.inf) -> float:
 
 
 def holm(p_values: list[float]) -> np.ndarray:
-    """Adjusted for their number, as Holm (1979) does."""
-    return multitest.multipletests(p_values, method="holm")[1]
+    """Adjusted for their number, as Holm (1979) does.
+
+    statsmodels' own takes 0.4 s a call: it collects garbage each time.
+    """
+    order = np.argsort(p_values)
+    raised = np.take(p_values, order) * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(raised), 1.0)
+    return adjusted
 
 
 def delong(
@@ -148,9 +166,13 @@ def delong(
     return 2 * doubt(abs(float(above.mean())), spread)
 
 
-def _delong(decathlon: collect.Decathlon, name: str, one: str, other: str) -> float:
+def _delong(decathlon, names, metric: str, one: str, other: str) -> float | None:
+    """That of a pair, if it is of binary AUC, and both have scores."""
+    is_binary = catalog.DATASETS[names[0]].task is catalog.Task.BINARY
+    if metric != "auc" or len(names) > 1 or not is_binary:
+        return None
     runs = [
-        [entry.predicted["test"] for entry in decathlon.done(method, name)]
+        [entry.predicted["test"] for entry in decathlon.done(method, names[0])]
         for method in (one, other)
     ]
-    return delong(decathlon.targets[name], *runs)
+    return delong(decathlon.targets[names[0]], *runs) if all(runs) else None

@@ -28,9 +28,9 @@ class Quality:
       sensitivity: at a specificity of 95 %; binary task only.
       kappa: Cohen's, with quadratic weights; ordinal task only.
       brier: mean squared error of the probabilities; None if there are none.
-      before: calibration of the probabilities as they are, of the first seed.
-      temperature: fitted on validation.
-      after: calibration of the first seed's at its temperature.
+      temperature: fitted on validation, geometric mean over seeds.
+      before: calibration of the first seed's probabilities as they are.
+      after: calibration of the same at their temperature.
     """
 
     balanced_accuracy: float

@@ -4,6 +4,7 @@ Demsar (2006): Friedman's test, then Nemenyi's critical difference of mean ranks
 """
 
 import dataclasses
+import itertools
 import math
 
 import pandas as pd
@@ -34,6 +35,29 @@ class Ranks:
     friedman: float | None
     critical: float | None
     alike: tuple[tuple[str, ...], ...]
+
+    @property
+    def apart(self) -> list[tuple[str, str]]:
+        """Pairs that differ, the better first."""
+        return [
+            (one, other)
+            for one, other in itertools.combinations(self.mean, 2)
+            if not any(one in group and other in group for group in self.alike)
+        ] * (self.critical is not None)
+
+    def __str__(self) -> str:
+        """What the ranks tell, in a sentence or two."""
+        if self.critical is None:
+            return "Fewer than three methods or two datasets: ranks are not tested."
+        told: dict[str, list[str]] = {}
+        for one, other in self.apart:
+            told.setdefault(other, []).append(one)
+        worse = [f"{', '.join(found)} from {other}" for other, found in told.items()]
+        return (
+            f"Mean ranks less than {self.critical:.2f} apart come by chance (Nemenyi, "
+            f"{self.datasets} datasets; Friedman p = {self.friedman:.2g}). "
+            f"Told apart: {'; '.join(worse) or 'none'}."
+        )
 
 
 def ranks(scores: dict[str, list[float]]) -> Ranks:

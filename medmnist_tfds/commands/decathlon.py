@@ -165,7 +165,12 @@ def run(
 
 @app.command()
 def report(
-    folder: Annotated[pathlib.Path, typer.Argument(help="What `run` has written.")],
+    folder: Annotated[
+        pathlib.Path | None, typer.Argument(help="What `run` has written.")
+    ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Of the paper's own Table 2 instead.")
+    ] = False,
     method: Annotated[
         str | None,
         typer.Option(
@@ -189,6 +194,9 @@ def report(
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Scores all predictions again; writes tables, pictures and a page."""
+    if paper or folder is None:
+        _report_of_the_paper(folder, paper, out)
+        return
     if not files.read_json(folder / "decathlon.json").get("phantom"):
         quiet.tensorflow_search()  # prepared data are read with it
     from medmnist_tfds.decathlon.report import tables, write
@@ -207,6 +215,22 @@ def report(
     for entry in results.undone():
         terminal.say(write.line(entry))
     terminal.say(f"Wrote {where}: look at {where / 'index.html'}")
+
+
+def _report_of_the_paper(folder, paper: bool, out: pathlib.Path | None) -> None:
+    if not paper or folder is not None:
+        raise errors.MedMNISTError(
+            f"A folder is {'given, and --paper' if paper else 'not given'}. Expected "
+            "either the folder that `run` has written, or --paper."
+        )
+    from medmnist_tfds.decathlon.report import published
+
+    found = published.compare()
+    for part in published.terminal(found):
+        terminal.CONSOLE.print(part, highlight=False)
+    if out is not None:
+        published.draw(found, out / "ranks.png")
+        terminal.say(f"Wrote {out / 'ranks.png'}")
 
 
 @app.command("methods")
