@@ -22,6 +22,7 @@ from medmnist_tfds.decathlon.report import (
     summary,
     tables,
 )
+from medmnist_tfds.decathlon.report import front as fronts
 from medmnist_tfds.decathlon.report import untouched as without
 from medmnist_tfds.process import files
 
@@ -70,6 +71,7 @@ def write(
         average=summary.AVERAGE,
         comparison=compared,
         qualities=qualities or {},
+        front=fronts.front(decathlon, table, compared) if compared else None,
         footnotes=tables.footnotes(table),
         refused=cost.refused(decathlon),
         banner=decathlon.banner,

@@ -92,9 +92,11 @@ def _quality(decathlon, method: str, name: str, resamples: int) -> Quality:
 
 
 def _probabilities(entry: collect.Entry, task: catalog.Task) -> dict | None:
-    splits = {split: entry.predicted[split] for split in ("val", "test")}
-    is_good = all(calibration.are_probabilities(x, task) for x in splits.values())
-    return splits if is_good else None
+    if not {"val", "test"} <= entry.predicted.keys():  # added files may lack one
+        return None
+    values = entry.predicted.values()
+    is_good = all(calibration.are_probabilities(scores, task) for scores in values)
+    return entry.predicted if is_good else None
 
 
 def _calibration(targets, scores, task, resamples) -> calibration.Calibration:

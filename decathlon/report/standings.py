@@ -39,7 +39,7 @@ def standings(decathlon: collect.Decathlon, table: summary.Summary) -> Standings
         for row in table.rows:
             for metric in summary.METRICS:
                 scores = decathlon.values(row.method, name, metric)
-                missing = len(decathlon.seeds) - len(scores)
+                missing = len(decathlon.seeds_of(row.method)) - len(scores)
                 if scores:
                     draws = row.draws[name][metric]
                 else:

@@ -104,7 +104,7 @@ def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
         entries = decathlon.done(method, dataset)
         if not entries:
             continue
-        costs[dataset] = cost.mean(entries)
+        costs[dataset] = cost.mean(decathlon, method, dataset)
         draws[dataset] = bootstrap.resample(
             decathlon.targets[dataset],
             [entry.predicted["test"] for entry in entries],

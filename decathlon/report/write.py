@@ -1,11 +1,13 @@
 """A whole report: collects, summarizes, and writes every file of it."""
 
 import csv
+import functools
 import pathlib
 from collections.abc import Sequence
 
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.decathlon.report import (
+    added,
     collect,
     comparison,
     confusion,
@@ -32,6 +34,7 @@ def write(
     data_dir: pathlib.Path | None = None,
     manual_dir: pathlib.Path | None = None,
     audits: Sequence[leaks.Leaks] = (),
+    add: Sequence[tuple[str, pathlib.Path]] = (),
 ) -> tuple[pathlib.Path, collect.Decathlon, summary.Summary]:
     """Writes Table 2 as Markdown, CSV and LaTeX, two pictures, and one HTML page.
 
@@ -46,11 +49,17 @@ def write(
       data_dir: TFDS's folder of prepared data.
       manual_dir: where official files lie, from which the labels are read.
       audits: lists of pairs, in place of those that ship with the package.
+      add: names of methods, and folders of prediction files that are theirs.
 
     Raises:
       MedMNISTError: as `collect.collect` says, or no such method.
     """
-    decathlon = collect.collect(root, data_dir=data_dir, manual_dir=manual_dir)
+    decathlon = collect.collect(
+        root,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+        more=[functools.partial(added.entries, *one) for one in add],
+    )
     out = out or root / "report"
     out.mkdir(parents=True, exist_ok=True)
     table = summary.summarize(decathlon)

@@ -190,6 +190,14 @@ def report(
             show_default="the package's, where one ships",
         ),
     ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FOLDER",
+            help="Somebody's official prediction files, as a method of that name. May "
+            "be repeated.",
+        ),
+    ] = None,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
@@ -199,7 +207,7 @@ def report(
         return
     if not files.read_json(folder / "decathlon.json").get("phantom"):
         quiet.tensorflow_search()  # prepared data are read with it
-    from medmnist_tfds.decathlon.report import tables, write
+    from medmnist_tfds.decathlon.report import added, tables, write
     from medmnist_tfds.sources import leaks
 
     audits = [leaks.read(path) for path in audit or ()]
@@ -210,6 +218,7 @@ def report(
         data_dir=data_dir,
         manual_dir=manual_dir,
         audits=audits,
+        add=[added.parse(text) for text in add or ()],
     )
     terminal.CONSOLE.print(tables.terminal(table, banner=results.banner))
     for entry in results.undone():

@@ -32,6 +32,15 @@ class Predictions:
     scores: np.ndarray  # float64 (examples, classes), in the official order
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Named:
+    """What the name of a standard prediction file says."""
+
+    variant: catalog.Variant
+    split: str
+    run: str
+
+
 def write(
     folder: str | os.PathLike,
     *,
@@ -105,17 +114,8 @@ def read(
             f"dataset is {dataset!r}, split {split!r}. Expected both, of a file of any "
             "name, or none, of a standard prediction file."
         )
-    match = re.fullmatch(r"(.+?)_(train|val|test)(?:[^a-z].*)?\.csv", path.name)
-    if match is None:
-        raise errors.MedMNISTError(
-            f"{path.name} is no standard prediction file. Expected a name such as "
-            "breastmnist_test_[AUC]0.852_[ACC]0.808@run.csv. Of a CSV or NPY file of "
-            "any other name say the dataset and the split."
-        )
-    run, version = _run(path), None
-    if marked := _MARKED.fullmatch(run):
-        run, version = marked[1], marked[2].replace("-", ".")
-    variant, split = catalog.from_flag(match[1], version=version), match[2]
+    named = parts(path)
+    variant, split, run = named.variant, named.split, named.run
     try:
         # replace: bytes that are no text are refused with their line, as text is.
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
@@ -132,6 +132,22 @@ def read(
             f"{path} cannot be read ({error}). Expected a prediction file."
         ) from error
     return Predictions(variant=variant, split=split, run=run, scores=scores)
+
+
+def parts(path: pathlib.Path) -> Named:
+    """What a standard prediction file's name says; MedMNISTError for other names."""
+    match = re.fullmatch(r"(.+?)_(train|val|test)(?:[^a-z].*)?\.csv", path.name)
+    if match is None:
+        raise errors.MedMNISTError(
+            f"{path.name} is no standard prediction file. Expected a name such as "
+            "breastmnist_test_[AUC]0.852_[ACC]0.808@run.csv. Of a CSV or NPY file of "
+            "any other name say the dataset and the split."
+        )
+    run, version = _run(path), None
+    if marked := _MARKED.fullmatch(run):
+        run, version = marked[1], marked[2].replace("-", ".")
+    variant, split = catalog.from_flag(match[1], version=version), match[2]
+    return Named(variant=variant, split=split, run=run)
 
 
 def evaluate(
