@@ -218,7 +218,7 @@ def _cost(cell: Cell, outcome: dict) -> dict:
     try:
         return answers.cost(cell.work / supervisor.METHOD, started=started, ended=ended)
     except errors.MedMNISTError as problem:
-        return {"cost_refused": str(problem)}
+        return dict.fromkeys(answers.SPENT) | {"cost_refused": str(problem)}
 
 
 def _move(cell: Cell) -> None:

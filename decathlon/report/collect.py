@@ -221,7 +221,13 @@ def collect(
         _check_kind(entry, about)
     variants = {entry.dataset: entry.variant for entry in entries}
     for add in more:
-        entries += add(variants=variants, targets=targets)
+        new = add(variants=variants, targets=targets)
+        if taken := {e.method for e in new} & {e.method for e in entries}:
+            raise errors.MedMNISTError(
+                f"In {root} there is a method {min(taken)!r} already. Expected another "
+                "name for what is added."
+            )
+        entries += new
     return Decathlon(
         root=root,
         phantom=about["phantom"],

@@ -73,6 +73,7 @@ def write(
         qualities=qualities or {},
         front=fronts.front(decathlon, table, compared) if compared else None,
         footnotes=tables.footnotes(table),
+        pretrained=tables.pretrained(table.rows),
         refused=cost.refused(decathlon),
         banner=decathlon.banner,
         note=tables.note(table, intervals=_INTERVALS),
