@@ -208,8 +208,8 @@ def test_a_pretrained_method_is_marked_in_every_table_with_a_note(report):
     section = shown["index.html"].split('<h2 id="splits">')[0]
     tables_of_scores = section.split('<h2 id="auc">')[1].split('<h2 id="cost">')[0]
     assert tables_of_scores.count(f'<th scope="row">{name}</th>') == 3
-    # Below each table of scores; comparisons, costs, the closer look, the splits.
-    assert shown["index.html"].count("† Pretrained on other images") == 3 + 4
+    # Below each table of scores; comparisons, costs, closer look, splits, runs.
+    assert shown["index.html"].count("† Pretrained on other images") == 3 + 5
     assert "The counted one$^\\dagger$ &" in shown["table2.tex"]
     note = (
         "$^\\dagger$ Pretrained on other images: The counted one on cats \\& dogs\\_2"
