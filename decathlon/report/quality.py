@@ -4,7 +4,9 @@ Means over seeds. Never takes part in the ranking.
 """
 
 import dataclasses
+import os
 from collections.abc import Callable
+from concurrent import futures
 
 import numpy as np
 from sklearn import metrics
@@ -48,12 +50,15 @@ def qualities(
     decathlon: collect.Decathlon, *, resamples: int = bootstrap.RESAMPLES
 ) -> dict[tuple[str, str], Quality]:
     """By method and dataset, of the cells that are done."""
-    return {
-        (method, name): _quality(decathlon, method, name, resamples)
+    cells = [
+        (method, name)
         for name in decathlon.targets
         for method in decathlon.methods
         if decathlon.done(method, name)
-    }
+    ]
+    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets others run
+        found = pool.map(lambda cell: _quality(decathlon, *cell, resamples), cells)
+        return dict(zip(cells, found, strict=True))
 
 
 def _quality(decathlon, method: str, name: str, resamples: int) -> Quality:

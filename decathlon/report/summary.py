@@ -4,7 +4,9 @@ Never formats: `tables` and `page` do.
 """
 
 import dataclasses
+import os
 import statistics
+from concurrent import futures
 
 import numpy as np
 
@@ -82,10 +84,13 @@ def summarize(
     decathlon: collect.Decathlon, *, resamples=bootstrap.RESAMPLES
 ) -> Summary:
     """The table of a Decathlon, best values marked."""
-    rows = [
-        _row(decathlon, method, name, resamples)
-        for method, name in decathlon.methods.items()
-    ]
+    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets others run
+        rows = list(
+            pool.map(
+                lambda method: _row(decathlon, *method, resamples),
+                decathlon.methods.items(),
+            )
+        )
     columns = (*decathlon.datasets, AVERAGE)
     for column in columns:
         for metric in METRICS:

@@ -19,6 +19,7 @@ from medmnist_tfds.process import checks, errors, files
 from medmnist_tfds.score import scoring, tables
 
 _MARKED = re.compile(r"(.+)\+release-([0-9-]+)")
+_LARGE = 2**18  # bytes of a file that is read in another way
 _LONGEST_RUN = 100  # bytes; a file's name may have 255
 
 
@@ -116,15 +117,15 @@ def read(
         )
     named = parts(path)
     variant, split, run = named.variant, named.split, named.run
+    form = {"columns": _columns(variant), "examples": _examples(variant, split)}
     try:
+        if path.stat().st_size > _LARGE:
+            scores = tables.in_order_if_plain(path, **form)
+            if scores is not None:
+                return Predictions(variant=variant, split=split, run=run, scores=scores)
         # replace: bytes that are no text are refused with their line, as text is.
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            scores = tables.in_order(
-                path,
-                csv.reader(file),
-                columns=_columns(variant),
-                examples=_examples(variant, split),
-            )
+            scores = tables.in_order(path, csv.reader(file), **form)
     except OSError as error:
         raise _unreadable(error) from error
     except csv.Error as error:
