@@ -160,12 +160,12 @@ def _score(name: str, runs: list[dict], metric: str) -> str:
     text = f"{statistics.mean(values):.3f}"
     if len(values) > 1:
         text += f" ± {statistics.stdev(values):.3f}"
-    low, high = bootstrap.interval(draws(name, runs)[metric])
+    low, high = bootstrap.interval(draws(name, runs)[metric].mean(axis=1))
     return f"{text} [{low:.3f}, {high:.3f}]"
 
 
 def draws(name: str, runs: list[dict]) -> dict[str, np.ndarray]:
-    """Scores on resampled test sets, the same ones for all recipes: mean over seeds."""
+    """Scores of each seed on resampled test sets, the same ones for all recipes."""
     targets = arrays.find(catalog.variant(name)).labels("test")
     predicted = [np.load(FOLDER / run["predicted"]) for run in runs]
     return bootstrap.resample(

@@ -24,7 +24,11 @@ _NUMBER_BYTES = 64  # of a number in a .npy (16 at most), or as text
 _HEADER_BYTES = 2**16
 _HISTORY_BYTES = 2**20
 _COST_BYTES = 2**12
-_MOST_IMAGES = 10**15
+_COUNTS = ("training_images", "trials")
+_SPANS = ("training", "prediction")
+SPENT = (*_COUNTS, *(f"{span}_seconds" for span in _SPANS))
+_MOST = 10**15  # of what is counted
+_CLOCK_SECONDS = 1  # that two clocks of one machine may be apart
 _NAME_LENGTH = 40  # of a column, as it is shown
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NUMBERS = "fiub"  # kinds of dtype
@@ -75,33 +79,61 @@ def history(folder: pathlib.Path) -> dict[str, list[float]]:
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def training_images(folder: pathlib.Path) -> int | None:
-    """How many images a method says that it has trained on, each pass counted.
+def cost(folder: pathlib.Path, *, started: float, ended: float) -> dict:
+    """What a method says that it has spent, by the `cost.json` that it may leave.
 
-    By the `cost.json` that it may leave; None where there is none.
+    `training_images`, each pass counted, and `trials` of a search, are whole numbers;
+    `training` and `prediction` are start and end in seconds of Unix time, inside of
+    the cell's own.
+
+    Args:
+      folder: the method's.
+      started: when the harness started it, in seconds of Unix time.
+      ended: when it had ended.
+
+    Returns:
+      By the names in `SPENT`; None for what it does not say.
 
     Raises:
-      MedMNISTError: that is no plain file, or does not say so.
+      MedMNISTError: that is no plain file, or says it in another form.
     """
+    spent = dict.fromkeys(SPENT)
     with contextlib.ExitStack() as closing:
         try:
             place = os.open(folder, _FOLDER)
             closing.callback(os.close, place)
         except OSError:
-            return None
+            return spent
         content = _content(place, COST, _COST_BYTES, expected="a few words of JSON")
     if content is None:
-        return None
-    images = None
+        return spent
+    said = None
     with contextlib.suppress(ValueError, RecursionError):
         said = json.loads(content)
-        images = said.get("training_images") if isinstance(said, dict) else None
-    if type(images) is not int or not 0 <= images < _MOST_IMAGES:
-        raise errors.MedMNISTError(
-            f"its {COST} says {log.printable(content[:40].decode(errors='replace'))}: "
-            'expected {"training_images": N}, a whole number'
-        )
-    return images
+    if not isinstance(said, dict):
+        raise _no_cost(content, 'an object such as {"training_images": 54600}')
+    for name in said.keys() & set(_COUNTS):
+        if type(said[name]) is not int or not 0 <= said[name] < _MOST:
+            raise _no_cost(content, f'{{"{name}": N}}, a whole number')
+        spent[name] = said[name]
+    for name in said.keys() & set(_SPANS):
+        if not _is_span(said[name], started, ended):
+            raise _no_cost(content, f'{{"{name}": [start, end]}}, inside of the run')
+        start, end = said[name]
+        spent[f"{name}_seconds"] = end - start
+    return spent
+
+
+def _is_span(value, started: float, ended: float) -> bool:
+    is_pair = isinstance(value, list) and len(value) == 2
+    if not is_pair or not {type(part) for part in value} <= {int, float}:
+        return False
+    return started - _CLOCK_SECONDS <= value[0] <= value[1] <= ended + _CLOCK_SECONDS
+
+
+def _no_cost(content: bytes, expected: str) -> errors.MedMNISTError:
+    said = log.printable(content[:40].decode(errors="replace"))
+    return errors.MedMNISTError(f"its {COST} says {said}: expected {expected}")
 
 
 def discard(folder: pathlib.Path) -> None:

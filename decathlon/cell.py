@@ -142,7 +142,8 @@ def finish(
     result = _describe(cell) | outcome
     if outcome["status"] == "ended":
         try:
-            result |= {"scores": _score(cell, targets), "status": "done"} | _cost(cell)
+            result |= {"scores": _score(cell, targets), "status": "done"}
+            result |= _cost(cell, outcome)
         except OSError:
             raise  # of ours: a full disk is no fault of the method
         except Exception as problem:  # whatever it has left must not end the others
@@ -210,14 +211,14 @@ def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, fl
     return scores
 
 
-def _cost(cell: Cell) -> dict:
-    """What a method says of its training's cost; a wrong word on it costs no score."""
+def _cost(cell: Cell, outcome: dict) -> dict:
+    """What a method says of its cost; a wrong word on it costs no score."""
+    started = outcome.get("started", 0.0)  # of an older run, not told
+    ended = started + outcome["seconds"]
     try:
-        return {
-            "training_images": answers.training_images(cell.work / supervisor.METHOD)
-        }
+        return answers.cost(cell.work / supervisor.METHOD, started=started, ended=ended)
     except errors.MedMNISTError as problem:
-        return {"training_images": None, "cost_refused": str(problem)}
+        return dict.fromkeys(answers.SPENT) | {"cost_refused": str(problem)}
 
 
 def _move(cell: Cell) -> None:

@@ -8,7 +8,7 @@ import numbers
 import pathlib
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon import supervisor
+from medmnist_tfds.decathlon import answers, supervisor
 from medmnist_tfds.process import errors, files
 
 RESULT = "result.json"
@@ -56,6 +56,6 @@ def _is_result(result: dict) -> bool:
         scores = [result["scores"][split] for split in catalog.SPLITS]
         values = [score[metric] for score in scores for metric in ("auc", "acc")]
         values.append(result.get("seconds", 0))
-        values.append(result.get("training_images") or 0)  # None: not told
+        values += [result.get(name) or 0 for name in answers.SPENT]  # None: not told
         return all(isinstance(value, numbers.Real) for value in values)
     return False

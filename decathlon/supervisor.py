@@ -47,7 +47,7 @@ def main(folder: pathlib.Path, slot: int, slots: int) -> None:
 
 
 def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> None:
-    start = time.monotonic()
+    start, started = time.monotonic(), time.time()
     told = {
         "cores": len(share.cores),
         "gpus": list(share.gpus),
@@ -73,7 +73,7 @@ def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> Non
         (folder / STARTED).unlink()
         return
     outcome = _verdict(reason, code, log.last_line()) | told
-    outcome["seconds"] = round(time.monotonic() - start, 1)
+    outcome |= {"started": started, "seconds": round(time.monotonic() - start, 1)}
     outcome |= {"peak_memory_bytes": peak, "host": platform.node()}
     outcome["is_resumed"] = is_resumed  # an earlier start's seconds are not counted
     now = datetime.datetime.now(datetime.timezone.utc)

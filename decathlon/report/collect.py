@@ -33,7 +33,7 @@ class Entry:
     folder: pathlib.Path
     variant: catalog.Variant
     scores: dict[str, scoring.Scores]  # by split; empty unless it is done
-    predicted: dict[str, np.ndarray]  # of test only: (examples, labels)
+    predicted: dict[str, np.ndarray]  # of val and test: (examples, labels)
     history: dict[str, list[float]]  # by column, `epoch` first; empty if it left none
 
     @property
@@ -127,12 +127,26 @@ class Decathlon:
 
     @functools.cached_property
     def seeds(self) -> set[int]:
-        """Of all entries together."""
-        return {entry.result["seed"] for entry in self.entries}
+        """Of all that the Decathlon has run."""
+        ran = [e.result for e in self.entries if not e.result.get("is_added")]
+        return {result["seed"] for result in ran}
+
+    def seeds_of(self, method: str) -> set[int]:
+        """Those that it should have: all, or of added prediction files their own."""
+        mine = [e.result for e in self.entries if e.method == method]
+        if all(result.get("is_added") for result in mine):
+            return {result["seed"] for result in mine}
+        return self.seeds
 
     def lacks(self, method: str, dataset: str) -> bool:
-        """Whether a seed that others have was not run here, or failed."""
-        return {e.result["seed"] for e in self.done(method, dataset)} != self.seeds
+        """Whether a seed that it should have was not run here, or failed."""
+        done = {entry.result["seed"] for entry in self.done(method, dataset)}
+        return done != self.seeds_of(method)
+
+    def images(self, dataset: str) -> int:
+        """Of all splits."""
+        source = self.sources[dataset]
+        return sum(len(source.labels(split)) for split in catalog.SPLITS)
 
     def paper(self, method: str, dataset: str, metric: str) -> float | None:
         """Table 2's value, where one may be set beside ours."""
@@ -144,7 +158,8 @@ class Decathlon:
 
     def values(self, method: str, dataset: str, metric: str, split="test") -> list:
         """The scores of one cell of the table, one per seed."""
-        return [getattr(e.scores[split], metric) for e in self.done(method, dataset)]
+        done = [e.scores for e in self.done(method, dataset) if split in e.scores]
+        return [getattr(scores[split], metric) for scores in done]
 
     def mean(self, method: str, dataset: str, metric: str, split="test"):
         values = self.values(method, dataset, metric, split)
@@ -163,8 +178,17 @@ def paper_rows() -> dict[str, dict[tuple[str, str], float]]:
     return rows
 
 
-def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
+def collect(
+    root: pathlib.Path, *, data_dir=None, manual_dir=None, more=()
+) -> Decathlon:
     """Reads a Decathlon's folder, and scores every prediction file again.
+
+    Args:
+      root: the folder.
+      data_dir: TFDS's folder of prepared data.
+      manual_dir: where official files lie.
+      more: functions that give entries which were not run here, from `variants`, the
+        datasets that take part by name, and `targets`, which gives labels.
 
     Raises:
       MedMNISTError: no Decathlon, no result, one of another kind of data than the
@@ -195,6 +219,15 @@ def collect(root: pathlib.Path, *, data_dir=None, manual_dir=None) -> Decathlon:
     entries = [_entry(place, targets) for place in places]
     for entry in entries:
         _check_kind(entry, about)
+    variants = {entry.dataset: entry.variant for entry in entries}
+    for add in more:
+        new = add(variants=variants, targets=targets)
+        if taken := {e.method for e in new} & {e.method for e in entries}:
+            raise errors.MedMNISTError(
+                f"In {root} there is a method {min(taken)!r} already. Expected another "
+                "name for what is added."
+            )
+        entries += new
     return Decathlon(
         root=root,
         phantom=about["phantom"],
@@ -238,7 +271,7 @@ def _entry(place: pathlib.Path, targets) -> Entry:
                     "equal. One of them was changed: delete the folder and run the "
                     "Decathlon again."
                 )
-        if split == "test":
+        if split != "train":
             predicted[split] = y_score
     return Entry(
         result=result,

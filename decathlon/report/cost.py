@@ -23,12 +23,20 @@ class Cost:
     seconds: float | None  # None: not known
     images: float | None
     is_more: bool  # a cell was interrupted, and the time before is not counted
+    trials: float | None = None  # of a search
+    training: float | None = None  # seconds, without loading, predicting and scoring
+    prediction: float | None = None  # seconds for 1,000 images; a mean over datasets
+    memory: float | None = None  # peak bytes; the most of all datasets
 
     @property
     def time(self) -> str:
         if self.seconds is None:
             return NOT_KNOWN
         return ("over " if self.is_more else "") + duration(self.seconds)
+
+    @property
+    def training_time(self) -> str:
+        return NOT_KNOWN if self.training is None else duration(self.training)
 
     @property
     def count(self) -> str:
@@ -50,23 +58,40 @@ class Cost:
 NONE = Cost(seconds=None, images=None, is_more=False)
 
 
-def mean(entries: Iterable[collect.Entry]) -> Cost:
+def mean(decathlon: collect.Decathlon, method: str, dataset: str) -> Cost:
     """Of one method on one dataset, over its seeds."""
-    results = [entry.result for entry in entries]
+    results = [entry.result for entry in decathlon.done(method, dataset)]
+
+    def over_seeds(field: str) -> float | None:
+        return _all([result.get(field) for result in results], statistics.fmean)
+
+    prediction = over_seeds("prediction_seconds")
     return Cost(
-        seconds=_all([r.get("seconds") for r in results], statistics.fmean),
-        images=_all([r.get("training_images") for r in results], statistics.fmean),
+        seconds=over_seeds("seconds"),
+        images=over_seeds("training_images"),
         is_more=any(r.get("is_resumed") for r in results),
+        trials=over_seeds("trials"),
+        training=over_seeds("training_seconds"),
+        prediction=prediction and prediction / decathlon.images(dataset) * 1000,
+        memory=over_seeds("peak_memory_bytes"),
     )
 
 
 def total(costs: Iterable[Cost]) -> Cost:
     """Of one method on all datasets."""
     costs = list(costs)
+
+    def of_all(field: str, together: Callable) -> float | None:
+        return _all([getattr(cost, field) for cost in costs], together)
+
     return Cost(
-        seconds=_all([cost.seconds for cost in costs], sum),
-        images=_all([cost.images for cost in costs], sum),
+        seconds=of_all("seconds", sum),
+        images=of_all("images", sum),
         is_more=any(cost.is_more for cost in costs),
+        trials=of_all("trials", sum),
+        training=of_all("training", sum),
+        prediction=of_all("prediction", statistics.fmean),
+        memory=of_all("memory", max),
     )
 
 

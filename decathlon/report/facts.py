@@ -98,7 +98,7 @@ def _of(decathlon: collect.Decathlon, method: str) -> Facts:
         images={
             name: spent.count
             for name in decathlon.datasets
-            for spent in [cost.mean(decathlon.done(method, name))]
+            for spent in [cost.mean(decathlon, method, name)]
             if spent.images is not None
         },
         memory=memory(max(peaks)) if peaks else _no(ran),

@@ -7,9 +7,11 @@ import pathlib
 import textwrap
 
 import numpy as np
+import pandas as pd
+import scikit_posthocs
 from matplotlib import figure
 
-from medmnist_tfds.decathlon.report import collect, confusion, splits
+from medmnist_tfds.decathlon.report import collect, confusion, ranks, splits
 from medmnist_tfds.process import files
 
 _COLOURS = {"train": "#9aa5b1", "val": "#e0a030", "test": "#2166ac"}
@@ -54,6 +56,43 @@ def splits_picture(decathlon: collect.Decathlon) -> figure.Figure:
         ncols=3,
         frameon=False,
     )
+    return picture
+
+
+def ranks_picture(
+    by_metric: dict[str, ranks.Ranks], names: dict[str, str], *, title: str
+) -> figure.Figure | None:
+    """Critical-difference diagrams (Demsar, 2006); None where ranks are not tested.
+
+    Args:
+      by_metric: mean ranks.
+      names: as methods are shown.
+      title: above both.
+    """
+    tested = {metric: found for metric, found in by_metric.items() if found.critical}
+    if not tested:
+        return None
+    methods = max(len(found.mean) for found in tested.values())
+    height = len(tested) * (1.6 + 0.22 * methods)
+    picture = figure.Figure(figsize=(9, height), layout="constrained")
+    grid = picture.subplots(len(tested), 1, squeeze=False).ravel()
+    for axes, (metric, found) in zip(grid, tested.items(), strict=True):
+        mean = {names[method]: rank for method, rank in found.mean.items()}
+        apart = pd.DataFrame(1.0, index=list(mean), columns=list(mean))
+        for one, other in found.apart:
+            for pair in ((one, other), (other, one)):
+                apart.loc[names[pair[0]], names[pair[1]]] = 0.0
+        scikit_posthocs.critical_difference_diagram(
+            mean,
+            apart,
+            ax=axes,
+            label_fmt_left="{label} ({rank:.2f})",
+            label_fmt_right="({rank:.2f}) {label}",
+        )
+        what = f"{metric.upper()}: mean rank over {found.datasets} datasets"
+        apart_by = f"critical difference {found.critical:.2f}"
+        axes.set_title(f"{what}, {apart_by}", fontsize=9)
+    picture.suptitle(title)
     return picture
 
 

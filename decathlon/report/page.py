@@ -11,15 +11,18 @@ import jinja2
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import (
     collect,
+    comparison,
     confusion,
     cost,
     curves,
     facts,
+    quality,
     samples,
     splits,
     summary,
     tables,
 )
+from medmnist_tfds.decathlon.report import front as fronts
 from medmnist_tfds.decathlon.report import untouched as without
 from medmnist_tfds.process import files
 
@@ -35,6 +38,8 @@ def write(
     method: str | None,
     undone: list[str],
     untouched: list[without.Table] = (),
+    compared: comparison.Comparison | None = None,
+    qualities: dict[tuple[str, str], quality.Quality] | None = None,
 ) -> None:
     """Writes the page.
 
@@ -46,6 +51,8 @@ def write(
       method: the one looked at closely, if any.
       undone: a line for each cell that has no scores.
       untouched: scores without the leak, of the datasets that have a list of pairs.
+      compared: what is better than what; None where no method has a score.
+      qualities: a closer look at each cell, by method and dataset.
     """
     loader = jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates"))
     environment = jinja2.Environment(
@@ -62,7 +69,11 @@ def write(
         table=table,
         metrics=summary.METRICS,
         average=summary.AVERAGE,
+        comparison=compared,
+        qualities=qualities or {},
+        front=fronts.front(decathlon, table, compared) if compared else None,
         footnotes=tables.footnotes(table),
+        pretrained=tables.pretrained(table.rows),
         refused=cost.refused(decathlon),
         banner=decathlon.banner,
         note=tables.note(table, intervals=_INTERVALS),

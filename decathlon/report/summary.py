@@ -4,7 +4,9 @@ Never formats: `tables` and `page` do.
 """
 
 import dataclasses
+import os
 import statistics
+from concurrent import futures
 
 import numpy as np
 
@@ -53,6 +55,8 @@ class Row(Named):
     values: dict[tuple[str, str], Value]
     lacking: tuple[str, ...]  # datasets with a seed that failed or was not run
     costs: dict[str, cost.Cost] = dataclasses.field(default_factory=dict)  # by column
+    # By dataset and metric: the scores of each seed (resamples, seeds) on drawn sets.
+    draws: dict[str, dict[str, np.ndarray]] = dataclasses.field(default_factory=dict)
 
     def cost_of(self, column: str) -> cost.Cost:
         """A mean over seeds, or for AVERAGE the sum over datasets."""
@@ -80,10 +84,13 @@ def summarize(
     decathlon: collect.Decathlon, *, resamples=bootstrap.RESAMPLES
 ) -> Summary:
     """The table of a Decathlon, best values marked."""
-    rows = [
-        _row(decathlon, method, name, resamples)
-        for method, name in decathlon.methods.items()
-    ]
+    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:  # NumPy lets others run
+        rows = list(
+            pool.map(
+                lambda method: _row(decathlon, *method, resamples),
+                decathlon.methods.items(),
+            )
+        )
     columns = (*decathlon.datasets, AVERAGE)
     for column in columns:
         for metric in METRICS:
@@ -102,7 +109,7 @@ def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
         entries = decathlon.done(method, dataset)
         if not entries:
             continue
-        costs[dataset] = cost.mean(entries)
+        costs[dataset] = cost.mean(decathlon, method, dataset)
         draws[dataset] = bootstrap.resample(
             decathlon.targets[dataset],
             [entry.predicted["test"] for entry in entries],
@@ -112,7 +119,7 @@ def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
         for metric in METRICS:
             values[dataset, metric] = _value(
                 decathlon.values(method, dataset, metric),
-                draws[dataset][metric],
+                draws[dataset][metric].mean(axis=1),
                 decathlon.paper(method, dataset, metric),
             )
     lacking = tuple(d for d in decathlon.datasets if decathlon.lacks(method, d))
@@ -127,6 +134,7 @@ def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:
         lacking=lacking,
         pretrained=decathlon.pretrained(method),
         costs=costs,
+        draws=draws,
     )
 
 
@@ -149,6 +157,6 @@ def _average(decathlon, method: str, metric: str, draws: dict) -> Value:
     ]
     papers = [decathlon.paper(method, name, metric) for name in decathlon.datasets]
     scores = [statistics.fmean(values) for values in zip(*per_dataset, strict=True)]
-    means = np.mean([draws[name][metric] for name in decathlon.datasets], axis=0)
+    drawn = [draws[name][metric].mean(axis=1) for name in decathlon.datasets]
     paper = None if None in papers else statistics.fmean(papers)
-    return _value(scores, means, paper)
+    return _value(scores, np.mean(drawn, axis=0), paper)

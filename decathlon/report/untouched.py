@@ -82,7 +82,7 @@ def values(
     answer = {}
     for metric in summary.METRICS:
         each = [getattr(one, metric) for one in found]
-        low, high = bootstrap.interval(draws[metric])
+        low, high = bootstrap.interval(draws[metric].mean(axis=1))
         answer[metric] = summary.Value(
             mean=statistics.fmean(each),
             sd=statistics.stdev(each) if len(each) > 1 else None,

@@ -1,18 +1,23 @@
 """A whole report: collects, summarizes, and writes every file of it."""
 
 import csv
+import functools
 import pathlib
 from collections.abc import Sequence
 
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.decathlon.report import (
+    added,
     collect,
+    comparison,
     confusion,
     cost,
     facts,
     figures,
     latex,
     page,
+    quality,
+    spreadsheets,
     summary,
     tables,
     untouched,
@@ -29,6 +34,7 @@ def write(
     data_dir: pathlib.Path | None = None,
     manual_dir: pathlib.Path | None = None,
     audits: Sequence[leaks.Leaks] = (),
+    add: Sequence[tuple[str, pathlib.Path]] = (),
 ) -> tuple[pathlib.Path, collect.Decathlon, summary.Summary]:
     """Writes Table 2 as Markdown, CSV and LaTeX, two pictures, and one HTML page.
 
@@ -43,11 +49,17 @@ def write(
       data_dir: TFDS's folder of prepared data.
       manual_dir: where official files lie, from which the labels are read.
       audits: lists of pairs, in place of those that ship with the package.
+      add: names of methods, and folders of prediction files that are theirs.
 
     Raises:
       MedMNISTError: as `collect.collect` says, or no such method.
     """
-    decathlon = collect.collect(root, data_dir=data_dir, manual_dir=manual_dir)
+    decathlon = collect.collect(
+        root,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+        more=[functools.partial(added.entries, *one) for one in add],
+    )
     out = out or root / "report"
     out.mkdir(parents=True, exist_ok=True)
     table = summary.summarize(decathlon)
@@ -61,6 +73,8 @@ def write(
         "How they were run": [each.line for each in ran if each.machines],
         "Settings": facts.lines(ran, "settings"),
     }
+    compared = comparison.compare(decathlon, table)
+    qualities = quality.qualities(decathlon)
     without = untouched.tables(decathlon, table, lists=audits)
     text = tables.markdown(table, banner=decathlon.banner, lists=lists)
     _text(
@@ -74,10 +88,13 @@ def write(
     _text(out / "table2.csv", tables.comma_separated(table, kind=decathlon.kind))
     _text(out / "table2.tex", latex.table(table, banner=decathlon.banner))
     figures.save(figures.splits_picture(decathlon), out / "figure2.png")
+    _ranks(decathlon, compared, out / "ranks.png")
     if method is not None:
         picture = figures.confusion_picture(decathlon, method)
         figures.save(picture, out / "confusion.png")
         _per_class(decathlon, method, out / "per_class.csv")
+    for name, text in spreadsheets.of(decathlon, compared, qualities).items():
+        _text(out / name, text)
     page.write(
         out / "index.html",
         decathlon,
@@ -86,6 +103,8 @@ def write(
         method=method,
         undone=undone,
         untouched=without,
+        compared=compared,
+        qualities=qualities,
     )
     return out, decathlon, table
 
@@ -116,6 +135,17 @@ def line(entry: collect.Entry) -> str:
     where = f" (log: {log})" if log else ""
     status, reason = entry.result["status"], entry.result.get("reason")
     return f"{entry.folder.name}: {status}, {reason}{where}"
+
+
+def _ranks(decathlon, compared, path: pathlib.Path) -> None:
+    names = {method: decathlon.shown(method) for method in decathlon.methods}
+    title = "\n".join(filter(None, ["Mean ranks", decathlon.banner]))
+    by_metric = compared.ranks if compared else {}
+    picture = figures.ranks_picture(by_metric, names, title=title)
+    if picture:
+        figures.save(picture, path)
+    else:
+        files.remove(path)  # of a report before this one
 
 
 def _per_class(decathlon, method: str, path: pathlib.Path) -> None:

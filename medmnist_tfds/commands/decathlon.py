@@ -165,7 +165,12 @@ def run(
 
 @app.command()
 def report(
-    folder: Annotated[pathlib.Path, typer.Argument(help="What `run` has written.")],
+    folder: Annotated[
+        pathlib.Path | None, typer.Argument(help="What `run` has written.")
+    ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Of the paper's own Table 2 instead.")
+    ] = False,
     method: Annotated[
         str | None,
         typer.Option(
@@ -185,13 +190,24 @@ def report(
             show_default="the package's, where one ships",
         ),
     ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FOLDER",
+            help="Somebody's official prediction files, as a method of that name. May "
+            "be repeated.",
+        ),
+    ] = None,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Scores all predictions again; writes tables, pictures and a page."""
+    if paper or folder is None:
+        _report_of_the_paper(folder, paper, out)
+        return
     if not files.read_json(folder / "decathlon.json").get("phantom"):
         quiet.tensorflow_search()  # prepared data are read with it
-    from medmnist_tfds.decathlon.report import tables, write
+    from medmnist_tfds.decathlon.report import added, tables, write
     from medmnist_tfds.sources import leaks
 
     audits = [leaks.read(path) for path in audit or ()]
@@ -202,11 +218,28 @@ def report(
         data_dir=data_dir,
         manual_dir=manual_dir,
         audits=audits,
+        add=[added.parse(text) for text in add or ()],
     )
     terminal.CONSOLE.print(tables.terminal(table, banner=results.banner))
     for entry in results.undone():
         terminal.say(write.line(entry))
     terminal.say(f"Wrote {where}: look at {where / 'index.html'}")
+
+
+def _report_of_the_paper(folder, paper: bool, out: pathlib.Path | None) -> None:
+    if not paper or folder is not None:
+        raise errors.MedMNISTError(
+            f"A folder is {'given, and --paper' if paper else 'not given'}. Expected "
+            "either the folder that `run` has written, or --paper."
+        )
+    from medmnist_tfds.decathlon.report import published
+
+    found = published.compare()
+    for part in published.terminal(found):
+        terminal.CONSOLE.print(part, highlight=False)
+    if out is not None:
+        published.draw(found, out / "ranks.png")
+        terminal.say(f"Wrote {out / 'ranks.png'}")
 
 
 @app.command("methods")

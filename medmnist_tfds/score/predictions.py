@@ -19,6 +19,7 @@ from medmnist_tfds.process import checks, errors, files
 from medmnist_tfds.score import scoring, tables
 
 _MARKED = re.compile(r"(.+)\+release-([0-9-]+)")
+_LARGE = 2**18  # bytes of a file that is read in another way
 _LONGEST_RUN = 100  # bytes; a file's name may have 255
 
 
@@ -30,6 +31,15 @@ class Predictions:
     split: str
     run: str
     scores: np.ndarray  # float64 (examples, classes), in the official order
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Named:
+    """What the name of a standard prediction file says."""
+
+    variant: catalog.Variant
+    split: str
+    run: str
 
 
 def write(
@@ -105,6 +115,28 @@ def read(
             f"dataset is {dataset!r}, split {split!r}. Expected both, of a file of any "
             "name, or none, of a standard prediction file."
         )
+    named = parts(path)
+    variant, split, run = named.variant, named.split, named.run
+    form = {"columns": _columns(variant), "examples": _examples(variant, split)}
+    try:
+        if path.stat().st_size > _LARGE:
+            scores = tables.in_order_if_plain(path, **form)
+            if scores is not None:
+                return Predictions(variant=variant, split=split, run=run, scores=scores)
+        # replace: bytes that are no text are refused with their line, as text is.
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            scores = tables.in_order(path, csv.reader(file), **form)
+    except OSError as error:
+        raise _unreadable(error) from error
+    except csv.Error as error:
+        raise errors.MedMNISTError(
+            f"{path} cannot be read ({error}). Expected a prediction file."
+        ) from error
+    return Predictions(variant=variant, split=split, run=run, scores=scores)
+
+
+def parts(path: pathlib.Path) -> Named:
+    """What a standard prediction file's name says; MedMNISTError for other names."""
     match = re.fullmatch(r"(.+?)_(train|val|test)(?:[^a-z].*)?\.csv", path.name)
     if match is None:
         raise errors.MedMNISTError(
@@ -116,22 +148,7 @@ def read(
     if marked := _MARKED.fullmatch(run):
         run, version = marked[1], marked[2].replace("-", ".")
     variant, split = catalog.from_flag(match[1], version=version), match[2]
-    try:
-        # replace: bytes that are no text are refused with their line, as text is.
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            scores = tables.in_order(
-                path,
-                csv.reader(file),
-                columns=_columns(variant),
-                examples=_examples(variant, split),
-            )
-    except OSError as error:
-        raise _unreadable(error) from error
-    except csv.Error as error:
-        raise errors.MedMNISTError(
-            f"{path} cannot be read ({error}). Expected a prediction file."
-        ) from error
-    return Predictions(variant=variant, split=split, run=run, scores=scores)
+    return Named(variant=variant, split=split, run=run)
 
 
 def evaluate(

@@ -4,12 +4,14 @@ Reads what programs write: with a header or without, rows numbered or in the off
 order. Never guesses: a file that can be read in two ways is refused.
 """
 
+import collections
 import csv
 import pathlib
 import re
 from collections.abc import Iterable
 
 import numpy as np
+from packaging import version
 
 from medmnist_tfds.process import errors
 
@@ -109,6 +111,37 @@ def _is_numbered(path: pathlib.Path, rows: list[list[str]], columns: list[int]) 
             "row's number. Write scores as 3.0, or number all rows."
         )
     return width not in columns and width - 1 in columns
+
+
+def in_order_if_plain(
+    path: pathlib.Path, *, columns: list[int], examples: int | None
+) -> np.ndarray | None:
+    """As `in_order`, of a whole file in a tenth of the time; None for a file that
+    wants a closer look, or a refusal with its reason."""
+    import pandas as pd  # half a second, which few files are worth
+
+    # From 3.1 on numbers are read to the bit by default, and to ask for it is no use.
+    is_exact = version.parse(pd.__version__) >= version.parse("3.1")
+    try:
+        table = pd.read_csv(
+            path,
+            header=None,
+            dtype=collections.defaultdict(lambda: np.float64, {0: str}),
+            skip_blank_lines=False,
+            encoding="ascii",
+            **({} if is_exact else {"float_precision": "round_trip"}),
+        )
+    except (ValueError, pd.errors.ParserError):
+        return None
+    index, size = table.pop(0), examples or len(table)
+    if not index.str.fullmatch("[0-9]{1,9}", na=False).all() or len(table) != size:
+        return None
+    scores = np.full((size, table.shape[1]), np.nan)
+    rows = index.to_numpy().astype(int)
+    if rows.max() >= size or scores.shape[1] not in columns:
+        return None
+    scores[rows] = table.to_numpy()  # a row that is missing stays NaN
+    return scores if np.isfinite(scores).all() else None
 
 
 def in_order(

@@ -132,14 +132,20 @@ def test_a_result_that_says_it_in_another_form_is_damaged(report, tmp_path, chan
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "says : expected"),
-        (b"3", "says 3: expected"),
-        (b'{"images": 3}', "expected {.training_images.: N}, a whole number"),
-        (b'{"training_images": true}', "a whole number"),
+        (b"", "says : expected an object"),
+        (b"3", "says 3: expected an object"),
+        (b'{"training_images": true}', "{.training_images.: N}, a whole number"),
         (b'{"training_images": -1}', "a whole number"),
         (b'{"training_images": 1e300}', "a whole number"),
-        (b"[" * 4000, "a whole number"),
-        (b"\xff", "a whole number"),
+        (b'{"trials": 2.5}', "{.trials.: N}, a whole number"),
+        (b'{"training": 3}', "{.training.: .start, end.}, inside of the run"),
+        (b'{"training": [100, 120, 140]}', "inside of the run"),
+        (b'{"training": [90, 120]}', "inside of the run"),
+        (b'{"prediction": [150, 120]}', "inside of the run"),
+        (b'{"prediction": [150, 2000]}', "inside of the run"),
+        (b'{"prediction": [true, NaN]}', "inside of the run"),
+        (b"[" * 4000, "an object"),
+        (b"\xff", "an object"),
         (b" " * 5000, "larger than 4,096 bytes: expected a few words of JSON"),
         (None, "as a link, a folder or a pipe"),
     ],
@@ -153,15 +159,22 @@ def test_a_cost_of_another_form_is_refused(tmp_path, content, message):
     else:
         path.write_bytes(content)
     with pytest.raises(errors.MedMNISTError, match=message) as refusal:
-        answers.training_images(path.parent)
+        answers.cost(path.parent, started=100.0, ended=200.0)
     assert "cost.json" in str(refusal.value)
 
 
 def test_a_method_need_not_tell_its_cost(tmp_path):
-    assert answers.training_images(tmp_path) is None
-    assert answers.training_images(tmp_path / "none") is None
-    (tmp_path / "cost.json").write_text('{"training_images": 0, "more": 1}')
-    assert answers.training_images(tmp_path) == 0
+    nothing = dict.fromkeys(answers.SPENT)
+    for folder in (tmp_path, tmp_path / "none"):
+        assert answers.cost(folder, started=100.0, ended=200.0) == nothing
+    said = {"training_images": 0, "more": 1, "trials": 7, "training": [101.5, 160]}
+    (tmp_path / "cost.json").write_text(json.dumps(said | {"prediction": [160, 161]}))
+    assert answers.cost(tmp_path, started=100.0, ended=200.0) == {
+        "training_images": 0,
+        "trials": 7,
+        "training_seconds": 58.5,
+        "prediction_seconds": 1,
+    }
 
 
 def test_a_sum_is_known_where_every_dataset_is():
@@ -193,8 +206,10 @@ def test_a_pretrained_method_is_marked_in_every_table_with_a_note(report):
     assert NOTE in official and NOTE in leak
     assert (official.count(f"| {name} |"), leak.count(f"| {name} |")) == (3, 1)
     section = shown["index.html"].split('<h2 id="splits">')[0]
-    assert section.count(f'<th scope="row">{name}</th>') == 3
-    assert shown["index.html"].count("† Pretrained on other images") == 3  # tables
+    tables_of_scores = section.split('<h2 id="auc">')[1].split('<h2 id="cost">')[0]
+    assert tables_of_scores.count(f'<th scope="row">{name}</th>') == 3
+    # Below each table of scores; comparisons, costs, closer look, splits, runs.
+    assert shown["index.html"].count("† Pretrained on other images") == 3 + 5
     assert "The counted one$^\\dagger$ &" in shown["table2.tex"]
     note = (
         "$^\\dagger$ Pretrained on other images: The counted one on cats \\& dogs\\_2"

@@ -30,20 +30,41 @@ def test_resampled_scores_are_those_of_the_drawn_examples(task):
     _, second = draw(task, 1)
     found = bootstrap.resample(targets, [first, second], task=task, resamples=60)
     rng, size = np.random.default_rng(0), len(targets)
-    drawn = np.concatenate(
-        [
-            rng.integers(size, size=(count, size))
-            for count in (bootstrap._BLOCK, 60 - bootstrap._BLOCK)
-        ]
-    )
-    for number, index in enumerate(drawn):
-        each = [
-            scoring.score(targets[index], scores[index], task=task)
-            for scores in (first, second)
-        ]
-        for metric in ("auc", "acc"):
-            expected = np.mean([getattr(one, metric) for one in each])
-            assert found[metric][number] == pytest.approx(expected, abs=1e-12)
+    for number in range(60):
+        index = rng.integers(size, size=size)
+        for run, scores in enumerate([first, second]):
+            expected = scoring.score(targets[index], scores[index], task=task)
+            auc, acc = (found[metric][number, run] for metric in ("auc", "acc"))
+            assert auc == pytest.approx(expected.auc, abs=1e-12)
+            assert acc == pytest.approx(expected.acc, abs=1e-12)
+
+
+@pytest.mark.parametrize("task", SHAPES)
+def test_of_many_examples_the_projection_is_as_good(task, monkeypatch):
+    targets, scores = many(task, 3000)
+    exact, projected = [], []
+    for found, least in ((projected, 3000), (exact, 3001)):
+        monkeypatch.setattr(bootstrap, "PROJECTED", least)
+        found.append(bootstrap.resample(targets, [scores], task=task)["auc"])
+    spread = exact[0].std()
+    assert abs(exact[0] - projected[0]).max() < spread / 5
+    for one, other in zip(
+        bootstrap.interval(exact[0]), bootstrap.interval(projected[0]), strict=True
+    ):
+        assert one == pytest.approx(other, abs=spread / 30)
+
+
+def many(task, examples: int):
+    """Scores that tell something of the targets, one class of which is rare."""
+    rng = np.random.default_rng(0)
+    columns = SHAPES[task][1]
+    rates = np.geomspace(0.02, 1, columns)
+    if task is catalog.Task.MULTILABEL:
+        targets = rng.random((examples, columns)) < rates / 2
+        return targets.astype(np.uint8), rng.normal(size=targets.shape) + targets
+    targets = rng.choice(columns, size=examples, p=rates / rates.sum())
+    scores = rng.normal(size=(examples, columns)) + np.eye(columns)[targets]
+    return targets, scores
 
 
 def test_one_binary_column_is_scored_as_two():

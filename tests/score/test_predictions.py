@@ -20,6 +20,13 @@ NAMES = [f"{name}:3.0.0" for name in catalog.DATASETS] + ["derma_64", "breast_22
 LINES = [f"{row},0.25,0.75" for row in range(78)]  # breast's validation split
 
 
+@pytest.fixture(params=["line by line", "at once"])
+def each_way(request, monkeypatch):
+    """Small files are read as large ones are, too."""
+    if request.param == "at once":
+        monkeypatch.setattr(predictions, "_LARGE", 0)
+
+
 def _with(line: str) -> list[str]:
     return LINES[:5] + [line] + LINES[6:]
 
@@ -76,6 +83,7 @@ def test_official_parser_reads_our_file(official, tmp_path, name):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["breast", "retina", "chest", "derma_64"])
 def test_official_evaluators_file_is_read_with_the_same_scores(
@@ -122,6 +130,7 @@ def test_name_holds_flag_split_rounded_scores_and_run(tmp_path, name):
     assert found.run == "a-b_c+1"
 
 
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("columns", [0, 1, 2])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64"])
 def test_read_gives_back_the_very_bits_that_were_written(tmp_path, dtype, columns):
@@ -136,6 +145,7 @@ def test_read_gives_back_the_very_bits_that_were_written(tmp_path, dtype, column
     assert found.tobytes() == scores.astype(np.float64).tobytes()
 
 
+@pytest.mark.usefixtures("each_way")
 def test_rows_in_any_order_are_read_in_the_official_order(official, tmp_path):
     variant, split, targets, scores = _split("retina")
     path = _write(tmp_path, "retina")
@@ -148,6 +158,7 @@ def test_rows_in_any_order_are_read_in_the_official_order(official, tmp_path):
     np.testing.assert_allclose(evaluator.seen, scores, rtol=0, atol=1e-12)
 
 
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -188,6 +199,7 @@ def test_a_file_that_is_not_the_split_is_refused_by_row(tmp_path, lines, message
         assert str(error.value).startswith(path.name)
 
 
+@pytest.mark.usefixtures("each_way")
 def test_digits_of_other_scripts_are_no_scores(tmp_path):
     path = tmp_path / "breastmnist_val.csv"
     path.write_text("\n".join(_with("5,0.2,\u0661")), encoding="utf-8")

@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import sys
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one it has
@@ -42,6 +43,7 @@ def main() -> None:
         directory=scratch,
         seed=task["seed"],
     )
+    start = time.time()
     search.fit(
         images["train"],
         targets["train"],
@@ -53,9 +55,16 @@ def main() -> None:
         verbose=2,
     )
     best = search.export_model()
-    best.save(folder / "model.keras")
+    trained_at = time.time()
     for split, pixels in images.items():
         np.save(folder / f"{split}.npy", best.predict(pixels, verbose=0))
+    cost = {
+        "trials": len(search.tuner.oracle.trials),
+        "training": [start, trained_at],
+        "prediction": [trained_at, time.time()],
+    }
+    (folder / "cost.json").write_text(json.dumps(cost))
+    best.save(folder / "model.keras")
     shutil.rmtree(scratch)
 
 

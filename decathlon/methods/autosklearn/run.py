@@ -8,6 +8,7 @@ import json
 import pathlib
 import shutil
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -33,11 +34,19 @@ def main() -> None:
         memory_limit=task["settings"]["memory_mib"],
         tmp_folder=str(scratch),
     )
+    start = time.time()
     model.fit(pixels["train"], labels[:, 0] if labels.shape[1] == 1 else labels)
     print(model.sprint_statistics())
     (folder / "leaderboard.txt").write_text(model.leaderboard().to_string() + "\n")
+    trained_at = time.time()
     for split, values in pixels.items():
         np.save(folder / f"{split}.npy", model.predict_proba(values))
+    cost = {
+        "trials": len(model.cv_results_["params"]),
+        "training": [start, trained_at],
+        "prediction": [trained_at, time.time()],
+    }
+    (folder / "cost.json").write_text(json.dumps(cost))
     shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -6,6 +6,7 @@ A cell that was killed goes on after its last whole epoch. Never sees a test lab
 import json
 import pathlib
 import sys
+import time
 
 import numpy as np
 from rich import console as rich_console
@@ -28,6 +29,7 @@ def main() -> None:
     strategy = train.choose_strategy(settings.pop("strategy"))
     variant = catalog.parse(task["variant"])
     splits = _splits(folder / "data.npz", variant)
+    start = time.time()
     try:
         trained = training.train_best(
             splits["train"],
@@ -41,10 +43,15 @@ def main() -> None:
         )
     except errors.MedMNISTError as error:
         sys.exit(str(error))
+    trained_at = time.time()
     for name, split in splits.items():
         scorer = metrics.Scorer(split, task=variant.dataset.task, from_logits=True)
         np.save(folder / f"{name}.npy", scorer.predict(trained.model))
-    cost = {"training_images": trained.images}
+    cost = {
+        "training_images": trained.images,
+        "training": [start, trained_at],
+        "prediction": [trained_at, time.time()],
+    }
     (folder / "cost.json").write_text(json.dumps(cost))
     (folder / "state.npz").unlink()
 

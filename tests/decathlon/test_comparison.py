@@ -1,0 +1,179 @@
+"""What the report says in words is what its numbers say."""
+
+import dataclasses
+import re
+
+import browsers
+import numpy as np
+import pytest
+import ten_datasets as ten
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.decathlon.report import (
+    comparison,
+    facts,
+    page,
+    pairs,
+    quality,
+    standings,
+    summary,
+)
+
+NAMES = ("ResNet-18 (28)", "AutoKeras", "Recipe best (ours)", "Class frequencies")
+SKILL = dict(zip(NAMES, (0.2, 0.5, 0.52, 0.0), strict=True))
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Four methods of known order, of which two are nearly equal."""
+    results = ten.decathlon(names=NAMES, seeds=(0, 1, 2), skill=SKILL)
+    table = summary.summarize(results, resamples=300)
+    return results, table, comparison.compare(results, table)
+
+
+def without(results, method: str, dataset: str, seed: int | None = None):
+    """The Decathlon without some of its cells."""
+    kept = [
+        entry
+        for entry in results.entries
+        if (entry.method, entry.dataset) != (method, dataset)
+        or seed not in (None, entry.result["seed"])
+    ]
+    return dataclasses.replace(results, entries=tuple(kept))
+
+
+def test_the_sentences_say_what_is_better_and_what_cannot_be_told(found):
+    compared, better, untold = found[2].sentences
+    assert compared.startswith("Four methods were scored on test images of ten data")
+    assert "with three random seeds each" in compared
+    leader, *_ = found[2].records["auc"]
+    assert better.startswith(f"{found[0].shown(leader)} has the highest AUC")
+    assert leader in NAMES[1:3]
+    for name in ("ResNet-18 (28)", "Class frequencies"):
+        assert name in better and name not in untold
+    assert "(less than 0.1 % each)" in better
+    assert "Nothing" in untold or "nothing here says how these methods do" in untold
+
+
+def test_methods_that_are_equal_are_not_said_to_differ():
+    results = ten.decathlon(names=NAMES[:3], seeds=(0, 1), datasets=("breast", "oct"))
+    table = summary.summarize(results, resamples=200)
+    sentences = comparison.compare(results, table).sentences
+    assert "cannot be said to be better than any other" in sentences[1]
+    assert "Whether" in sentences[2] and "cannot be told" in sentences[2]
+
+
+def test_one_seed_tells_of_networks_and_not_of_methods():
+    results = ten.decathlon(names=NAMES, seeds=(4,), datasets=("breast",), skill=SKILL)
+    table = summary.summarize(results, resamples=100)
+    compared, _, untold = comparison.compare(results, table).sentences
+    assert "one random seed" in compared and "of one dataset" in compared
+    assert "these trained networks" in untold and "or with another seed" in untold
+
+
+def test_one_method_is_compared_with_nothing():
+    results = ten.decathlon(names=NAMES[:1], seeds=(0,), datasets=("breast",))
+    table = summary.summarize(results, resamples=100)
+    alone = comparison.compare(results, table)
+    assert alone.pairs == () and alone.sentences[0].startswith("One method was scored")
+    assert alone.sentences[1].startswith("Its AUC is 0.")
+
+
+def test_records_add_up(found):
+    for records in found[2].records.values():
+        assert sum(r.wins for r in records.values()) == sum(
+            r.losses for r in records.values()
+        )
+        for record in records.values():
+            assert record.wins + record.ties + record.losses == 3 * len(
+                catalog.DATASETS
+            )
+            assert record.low < record.mean < record.high and not record.missing
+
+
+def test_a_mean_over_datasets_has_the_error_of_all_of_them(found):
+    """By hand: squared errors add up, over the square of their number."""
+    results, table, compared = found
+    pair = next(
+        p
+        for p in compared.pairs
+        if (p.dataset, p.metric, p.second) == (summary.AVERAGE, "auc", NAMES[0])
+    )
+    each = standings.standings(results, table)
+    two = [
+        pairs.differ(each[pair.first, name, "auc"], each[pair.second, name, "auc"])
+        for name in results.targets
+    ]
+    differences, errors, _ = np.transpose(two)
+    assert pair.difference == pytest.approx(differences.mean())
+    error = np.sqrt(np.square(errors).sum()) / len(two)
+    margin = (pair.high - pair.low) / 2
+    assert 1.96 * error <= margin < 2.3 * error  # few seeds: a little more than normal
+
+
+def test_what_is_missing_counts_as_class_frequencies(found):
+    results = without(without(found[0], NAMES[2], "breast"), NAMES[2], "path", seed=1)
+    table = summary.summarize(results, resamples=100)
+    each = standings.standings(results, table)
+    gone, partly = (each[NAMES[2], name, "acc"] for name in ("breast", "path"))
+    train, test = (
+        found[0].sources["breast"].labels(s)[:, 0] for s in ("train", "test")
+    )
+    frequent = np.bincount(train).argmax()
+    assert gone.missing == 3 and gone.mean == pytest.approx((test == frequent).mean())
+    assert each[NAMES[2], "breast", "auc"].mean == 0.5
+    assert partly.missing == 1
+    done = found[0].values(NAMES[2], "path", "acc")
+    floor = standings.class_frequencies(found[0], "path").acc
+    assert partly.mean == pytest.approx((done[0] + done[2] + floor) / 3)
+    record = comparison.compare(results, table).records["acc"][NAMES[2]]
+    assert record.missing == 4
+
+
+def test_the_floor_is_that_of_the_method_of_class_frequencies(found):
+    for name in catalog.DATASETS:
+        assert standings.class_frequencies(found[0], name).auc == 0.5
+
+
+@pytest.fixture(scope="module")
+def written(found, tmp_path_factory):
+    results, table, compared = found
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    page.write(
+        path,
+        results,
+        table,
+        ran=facts.gather(results),
+        method=None,
+        undone=[],
+        compared=compared,
+        qualities=quality.qualities(results, resamples=50),
+    )
+    return path
+
+
+def test_the_page_opens_with_the_three_sentences(found, written):
+    text = written.read_text()
+    start = text.index('id="answer"')
+    for sentence in found[2].sentences:
+        shown = sentence.replace("'", "&#39;").replace(">", "&gt;")
+        assert start < text.index(shown) < text.index('id="compared"')
+    assert text.index('id="answer"') < text.index("<nav")
+
+
+def test_the_page_asks_for_nothing_else(written):
+    assert not re.findall(r'(?:src|href)="(?!#|data:)', written.read_text())
+
+
+def test_every_mark_is_explained_where_it_stands(written):
+    sections = re.split("<section", written.read_text())[2:]  # the first: sentences
+    for section in sections:
+        tables = section.split("</table>")[:-1]
+        if any("Recipe best (ours)†" in table for table in tables):
+            assert "† Pretrained on other images" in section
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_the_page_fits_the_window_of_a_browser(written, tmp_path, width):
+    full, seen, *_ = browsers.measure(written.read_text(), width, tmp_path)
+    assert full <= seen <= width

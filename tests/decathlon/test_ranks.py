@@ -1,0 +1,63 @@
+"""Ranks over datasets: the paper's own table, and small ones by hand."""
+
+import pytest
+from scipy import stats
+
+from medmnist_tfds.data import catalog
+from medmnist_tfds.decathlon.report import collect, ranks
+
+
+def of_the_paper(metric: str) -> dict[str, list[float]]:
+    return {
+        method: [row[name, metric] for name in catalog.DATASETS]
+        for method, row in collect.paper_rows().items()
+    }
+
+
+def test_of_the_papers_methods_only_auto_sklearn_is_told_apart():
+    found = ranks.ranks(of_the_paper("auc"))
+    assert found.critical == pytest.approx(2.85, abs=0.005)  # Demsar: 2.949 * sqrt(...)
+    assert list(found.mean)[-1] == "auto-sklearn"
+    best, *_ = found.alike
+    assert set(found.mean) - set(best) == {"auto-sklearn"}
+    assert found.friedman < 0.001
+
+
+def test_mean_ranks_by_hand():
+    """Ties share the ranks that they stand on."""
+    found = ranks.ranks({"a": [0.9, 0.5], "b": [0.8, 0.5], "c": [0.7, 0.1]})
+    assert found.mean == {"a": 1.25, "b": 1.75, "c": 3.0}
+
+
+def test_the_critical_difference_is_that_of_nemenyis_p_value():
+    scores = {"a": [0.9, 0.8, 0.7], "b": [0.6, 0.9, 0.5], "c": [0.5, 0.4, 0.8]}
+    found = ranks.ranks(scores)
+    expected = stats.friedmanchisquare(*scores.values()).pvalue
+    assert found.friedman == pytest.approx(expected)
+    count, datasets = 3, 3
+    error = (count * (count + 1) / 6 / datasets) ** 0.5
+    quantile = found.critical / error * 2**0.5
+    assert stats.studentized_range.sf(quantile, 3, float("inf")) == pytest.approx(0.05)
+
+
+def test_groups_end_where_the_critical_difference_is_passed():
+    order = ["a", "b", "c", "d", "e"]
+    scores = {name: [1 - 0.1 * place] * 8 for place, name in enumerate(order)}
+    found = ranks.ranks(scores)
+    assert 2 < found.critical < 3
+    assert found.alike == (("a", "b", "c"), ("b", "c", "d"), ("c", "d", "e"))
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [{"a": [0.9, 0.8], "b": [0.6, 0.9]}, {"a": [0.9], "b": [0.6], "c": [0.5]}],
+    ids=["two methods", "one dataset"],
+)
+def test_too_few_are_ranked_without_a_test(scores):
+    found = ranks.ranks(scores)
+    assert found.friedman is None and found.critical is None and not found.alike
+
+
+def test_methods_that_are_all_equal_do_not_differ():
+    found = ranks.ranks({"a": [0.5, 0.5], "b": [0.5, 0.5], "c": [0.5, 0.5]})
+    assert found.friedman == 1.0 and found.alike == (("a", "b", "c"),)
