@@ -16,7 +16,7 @@ import warnings
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon import log, supervisor
+from medmnist_tfds.decathlon import features, log, supervisor
 from medmnist_tfds.process import errors
 
 HISTORY, COST = "history.csv", "cost.json"
@@ -143,7 +143,7 @@ def discard(folder: pathlib.Path) -> None:
         place = os.open(folder, _FOLDER)
     except OSError:  # a method has put something else there
         return
-    for name in (supervisor.DATA, *arrays):
+    for name in (supervisor.DATA, features.FILE, *arrays):
         with contextlib.suppress(OSError):  # a folder of that name does no harm
             os.unlink(name, dir_fd=place)
     os.close(place)

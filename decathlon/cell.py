@@ -88,8 +88,15 @@ def finished(cell: Cell, *, retry_failed: bool) -> dict | None:
     return result
 
 
-def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) -> None:
+def order(
+    cell: Cell,
+    data: dict[str, pathlib.Path],
+    python: pathlib.Path,
+    limits: dict,
+) -> None:
     """Writes all that a worker needs into the cell's working folder.
+
+    `data` are files that the method is given, by the names that they get there.
 
     What an interrupted attempt of the same settings and program has left there stays:
     a method may go on from it.
@@ -117,7 +124,7 @@ def order(cell: Cell, data: pathlib.Path, python: pathlib.Path, limits: dict) ->
             "python": str(python) if method.has_environment else None,
             "variables": list(method.variables),
             "task": task,
-            "data": str(data.resolve()),
+            "data": {name: str(path.resolve()) for name, path in data.items()},
             "limit_seconds": hours * 3600,
             "memory_gib": method.memory_gib if gib is None else gib,
             "stop": str((cell.root / "stop").resolve()),
@@ -173,7 +180,7 @@ def _describe(cell: Cell) -> dict:
         "budget_name": cell.budget_name,
         "display_name": cell.method.display_name,
         "paper_row": cell.method.paper_row,
-        "pretrained": cell.method.pretrained,
+        "pretrained": cell.method.learned_from,
         "program": cell.method.program,
         "packages": environment.packages(cell.method),
         "changed": _changed(cell),

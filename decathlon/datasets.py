@@ -6,10 +6,13 @@ method the labels of a test split.
 
 import pathlib
 import threading
+from collections.abc import Callable
 from concurrent import futures
 
+import numpy as np
+
 from medmnist_tfds.data import arrays, catalog
-from medmnist_tfds.decathlon import exchange
+from medmnist_tfds.decathlon import exchange, features
 
 
 class Datasets:
@@ -17,13 +20,23 @@ class Datasets:
 
     Args:
       folder: where the files go.
+      features: where what networks see in them goes; this stays.
       data_dir: TFDS's folder of prepared data.
       manual_dir: where official files lie.
     """
 
-    def __init__(self, folder: pathlib.Path, *, data_dir=None, manual_dir=None):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        *,
+        features: pathlib.Path,
+        data_dir=None,
+        manual_dir=None,
+    ):
         self._folder, self._places = folder, (data_dir, manual_dir)
+        self._features_folder = features
         self._labels: dict[str, futures.Future] = {}
+        self._features: dict[pathlib.Path, futures.Future] = {}
 
     def path(self, variant: catalog.Variant) -> pathlib.Path:
         """The file for methods; there when `labels` is done."""
@@ -32,23 +45,48 @@ class Datasets:
     def labels(self, variant: catalog.Variant) -> futures.Future:
         """All labels, by split; the first call begins to prepare the dataset."""
         if variant.config not in self._labels:
-            self._labels[variant.config] = future = futures.Future()
-            # Not an Executor's thread: an interrupted process would wait for its end.
-            work = threading.Thread(
-                target=self._prepare, args=(variant, future), daemon=True
-            )
-            work.start()
+            self._labels[variant.config] = _start(self._prepare, variant)
         return self._labels[variant.config]
+
+    def features_path(self, variant: catalog.Variant, network: str) -> pathlib.Path:
+        """The file of what a network sees; there when `features` is done."""
+        return self._features_folder / f"{variant.config}-{network}.npz"
+
+    def features(self, variant: catalog.Variant, network: str) -> futures.Future:
+        """Done when they are there; the first call begins to compute them."""
+        path = self.features_path(variant, network)
+        if path not in self._features:
+            self._features[path] = _start(self._extract, variant, path, network)
+        return self._features[path]
 
     @property
     def unready(self) -> list[futures.Future]:
-        """Of the datasets that are being prepared."""
-        return [future for future in self._labels.values() if not future.done()]
+        """Of the datasets and features that are being prepared."""
+        known = (*self._labels.values(), *self._features.values())
+        return [future for future in known if not future.done()]
 
-    def _prepare(self, variant: catalog.Variant, future: futures.Future) -> None:
+    def _prepare(self, variant: catalog.Variant) -> dict[str, np.ndarray]:
         data_dir, manual_dir = self._places
+        source = arrays.find(variant, data_dir=data_dir, manual_dir=manual_dir)
+        return exchange.write_data(self.path(variant), source)
+
+    def _extract(self, variant: catalog.Variant, path, network: str) -> None:
+        self.labels(variant).result()
+        features.prepare(self.path(variant), path, network)
+
+
+def _start(function: Callable, *arguments) -> futures.Future:
+    """Its result, from a thread of its own.
+
+    Not an Executor's thread: an interrupted process would wait for its end.
+    """
+    future = futures.Future()
+
+    def run() -> None:
         try:
-            source = arrays.find(variant, data_dir=data_dir, manual_dir=manual_dir)
-            future.set_result(exchange.write_data(self.path(variant), source))
+            future.set_result(function(*arguments))
         except BaseException as error:  # for whoever asks for the result
             future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

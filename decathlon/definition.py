@@ -26,6 +26,7 @@ _FIELDS = {
     "display_name": str,
     "paper_row": str,
     "pretrained": str,
+    "features": str,
     "python": str,
     "requirements": list,
     "build_requirements": list,

@@ -13,7 +13,7 @@ import pathlib
 import re
 from collections.abc import Mapping
 
-from medmnist_tfds.decathlon import definition
+from medmnist_tfds.decathlon import definition, features
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import recipe as recipes
 
@@ -41,6 +41,7 @@ class Method:
     display_name: str
     paper_row: str | None  # the row of Table 2 that it reproduces
     pretrained: str  # on which other images; empty: on none
+    features: str | None  # the network whose features it is given; None: none
     python: str | None  # versions it runs on, as pip writes them: "==3.9.*"
     requirements: tuple[str, ...]  # none: runs in this package's own environment
     build_requirements: tuple[str, ...]  # installed before them
@@ -102,6 +103,11 @@ class Method:
         """
         settings = _recipe(self) | self.own_settings
         return settings | {k: v for k, v in self.changes.items() if k in settings}
+
+    @property
+    def learned_from(self) -> str:
+        """On which other images it, or the network of its features, was trained."""
+        return features.NETWORKS.get(self.features, self.pretrained)
 
     def budget(self, name: str, *, images: int) -> Budget:
         """The budget for a dataset of so many images, over all three splits."""
@@ -170,6 +176,7 @@ def read(folder: pathlib.Path) -> Method:
         display_name=own.get("display_name", folder.name),
         paper_row=own.get("paper_row"),
         pretrained=fields.get("pretrained", ""),
+        features=_features(folder, fields.get("features")),
         python=fields.get("python"),
         requirements=tuple(fields.get("requirements", ())),
         build_requirements=tuple(fields.get("build_requirements", ())),
@@ -181,6 +188,18 @@ def read(folder: pathlib.Path) -> Method:
         own_settings=fields["settings"],
         budgets={name: tuple(entries) for name, entries in fields["budgets"].items()},
     )
+
+
+def _features(folder: pathlib.Path, name: str | None) -> str | None:
+    if name in (None, "pixels"):  # these every method is given
+        return None
+    if name not in features.NETWORKS:
+        raise definition.wrong(
+            folder / definition.FILE,
+            f"asks for the features {name!r}",
+            f"one of {', '.join([*features.NETWORKS, 'pixels'])}",
+        )
+    return name
 
 
 def _estimate(definitions: dict, program_folder: pathlib.Path) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from medmnist_tfds.decathlon import (
     dispatch,
     environment,
     exchange,
+    features,
     log,
     progress,
     supervisor,
@@ -125,7 +126,10 @@ class _Run:
     def __init__(self, plan: Plan, root: pathlib.Path, show: progress.Progress):
         self.plan, self.root, self.show = plan, root, show
         self.datasets = datasets.Datasets(
-            root / "data", data_dir=plan.data_dir, manual_dir=plan.manual_dir
+            root / "data",
+            features=root / "features",
+            data_dir=plan.data_dir,
+            manual_dir=plan.manual_dir,
         )
 
     def run(self, missing: list[cells.Cell]) -> None:
@@ -161,12 +165,13 @@ class _Run:
         states = self.show.states
         while waiting:
             idle = sum(states[c.name] == "waiting" for c in pending.values())
-            labels = self.datasets.labels(waiting[0].variant)
-            if idle >= ahead or not labels.done():
+            needed = self._needed(waiting[0])
+            if idle >= ahead or not all(future.done() for future in needed):
                 return
             cell = waiting.popleft()
             try:
-                labels.result()
+                for future in needed:
+                    future.result()
             except errors.MedMNISTError as error:
                 self._refuse(cell, str(error))
                 continue
@@ -174,8 +179,19 @@ class _Run:
             work = str(cell.work.resolve())
             pending[pool.submit(dispatch.run_cell, work)] = cell
 
+    def _needed(self, cell: cells.Cell) -> list[futures.Future]:
+        """What must be there before it starts."""
+        needed, network = [self.datasets.labels(cell.variant)], cell.method.features
+        if network:
+            needed.append(self.datasets.features(cell.variant, network))
+        return needed
+
     def _order(self, cell: cells.Cell) -> None:
-        plan, data = self.plan, self.datasets.path(cell.variant)
+        plan, network = self.plan, cell.method.features
+        data = {supervisor.DATA: self.datasets.path(cell.variant)}
+        if network:
+            path = self.datasets.features_path(cell.variant, network)
+            data[features.FILE] = path
         limits = {"hours": plan.hours(cell), "memory_gib": plan.memory_gib}
         cells.order(cell, data, environment.interpreter(cell.method), limits)
 

@@ -69,7 +69,8 @@ def _supervise(folder: pathlib.Path, order: dict, share: resources.Share) -> Non
             reason, peak = _watch(process, order, told["memory_gib"], start)
         code = process.returncode
     if reason == "stopped":  # what the method has done so far stays, but for the copy
-        files.remove(folder / METHOD / DATA)
+        for name in order["data"]:
+            files.remove(folder / METHOD / name)
         (folder / STARTED).unlink()
         return
     outcome = _verdict(reason, code, log.last_line()) | told
@@ -114,11 +115,12 @@ def _hand_over(folder: pathlib.Path, order: dict, told: dict) -> None:
         files.remove(place)
         place.mkdir()
     place.chmod(0o700)
-    for name in (TASK, DATA):
+    for name in (TASK, *order["data"]):
         files.remove(place / name)
     files.write_json(place / TASK, order["task"] | told)
-    # A copy: whatever is done to it, the other cells of the dataset do not see it.
-    shutil.copy(order["data"], place / DATA)
+    # Copies: whatever is done to them, the other cells of the dataset do not see it.
+    for name, path in order["data"].items():
+        shutil.copy(path, place / name)
 
 
 @contextlib.contextmanager
