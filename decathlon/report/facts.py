@@ -16,6 +16,7 @@ _MAIN = (
     "keras",
     "autokeras",
     "auto-sklearn",
+    "flaml",
     "scikit-learn",
 )
 

@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _fit(tables: dict, labels: dict, task: dict, folder: pathlib.Path):
-    """For each column of labels its classes and a predictor; and how many were tried."""
+    """A pair of classes and predictor for each label; and how many were tried."""
     import systems  # a module beside this one
 
     fit = getattr(systems, task["settings"]["system"])
