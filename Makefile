@@ -31,9 +31,10 @@ test: .venv/installed-test lint
 test-slow: .venv/installed-test
 	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
-# The whole suite with Keras 2 and TensorFlow Addons.
+# The suite with Keras 2 and TensorFlow Addons, but for what touches neither.
 test-addons: .venv-addons/installed-test
-	.venv-addons/bin/python -m pytest $(PARALLEL)
+	.venv-addons/bin/python -m pytest $(PARALLEL) --ignore tests/sources \
+		--ignore tests/score
 
 # What trains, by Keras on JAX, and the lanes beside each other.
 test-jax: .venv-jax/installed-test

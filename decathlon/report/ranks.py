@@ -7,8 +7,7 @@ import dataclasses
 import itertools
 import math
 
-import pandas as pd
-import scikit_posthocs
+import numpy as np
 from scipy import stats
 
 from medmnist_tfds.decathlon.report import pairs
@@ -62,45 +61,35 @@ class Ranks:
 
 def ranks(scores: dict[str, list[float]]) -> Ranks:
     """Of methods by name: their scores on the datasets, in one order."""
-    table = pd.DataFrame(scores)
-    mean = table.rank(axis=1, ascending=False).mean().sort_values()
-    datasets, count = table.shape
+    table = np.array(list(scores.values()))  # (methods, datasets)
+    count, datasets = table.shape
+    each = stats.rankdata(-table, axis=0).mean(axis=1)
+    mean = dict(sorted(zip(scores, each.tolist(), strict=True), key=lambda x: x[1]))
     if count < _LEAST or datasets < 2:
-        return Ranks(
-            datasets=datasets,
-            mean=mean.to_dict(),
-            friedman=None,
-            critical=None,
-            alike=(),
-        )
-    same = (table.nunique(axis=1) == 1).all()  # ranks without a variance
-    friedman = 1.0 if same else stats.friedmanchisquare(*table.values.T).pvalue
+        none = {"friedman": None, "critical": None, "alike": ()}
+        return Ranks(datasets=datasets, mean=mean, **none)
+    are_equal = (table == table[0]).all()  # ranks without a variance
+    friedman = 1.0 if are_equal else stats.friedmanchisquare(*table).pvalue
     quantile = stats.studentized_range.ppf(1 - pairs.LEVEL, count, math.inf)
-    critical = quantile / math.sqrt(2) * math.sqrt(count * (count + 1) / 6 / datasets)
+    error = math.sqrt(count * (count + 1) / 6 / datasets)
+    critical = float(quantile / math.sqrt(2) * error)
     return Ranks(
         datasets=datasets,
-        mean=mean.to_dict(),
+        mean=mean,
         friedman=float(friedman),
-        critical=float(critical),
-        alike=_alike(mean, nemenyi(table)),
+        critical=critical,
+        alike=_alike(mean, critical),
     )
 
 
-def nemenyi(table: pd.DataFrame) -> pd.DataFrame:
-    """p-values (methods, methods) from scores (datasets, methods)."""
-    # It ranks upwards; differences of ranks are the same.
-    found = scikit_posthocs.posthoc_nemenyi_friedman(table.to_numpy())
-    return pd.DataFrame(found.to_numpy(), index=table.columns, columns=table.columns)
-
-
-def _alike(mean: pd.Series, p_values: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+def _alike(mean: dict[str, float], critical: float) -> tuple[tuple[str, ...], ...]:
     """Runs of neighbours by rank whose ends do not differ; none inside another."""
-    names, groups, last = list(mean.index), [], -1
+    names, groups, last = list(mean), [], -1
     for first, name in enumerate(names):
         end = max(
             number
             for number, other in enumerate(names)
-            if number == first or p_values.loc[name, other] >= pairs.LEVEL
+            if mean[other] - mean[name] < critical
         )
         if end > max(first, last):
             groups.append(tuple(names[first : end + 1]))

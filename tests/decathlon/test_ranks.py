@@ -1,6 +1,8 @@
 """Ranks over datasets: the paper's own table, and small ones by hand."""
 
+import numpy as np
 import pytest
+import scikit_posthocs
 from scipy import stats
 
 from medmnist_tfds.data import catalog
@@ -38,6 +40,18 @@ def test_the_critical_difference_is_that_of_nemenyis_p_value():
     error = (count * (count + 1) / 6 / datasets) ** 0.5
     quantile = found.critical / error * 2**0.5
     assert stats.studentized_range.sf(quantile, 3, float("inf")) == pytest.approx(0.05)
+
+
+def test_who_differs_is_what_scikit_posthocs_says():
+    rng = np.random.default_rng(0)
+    for methods in (3, 5, 9):
+        table = rng.normal(size=(10, methods)) + np.linspace(0, 2, methods)
+        scores = {str(number): list(column) for number, column in enumerate(table.T)}
+        found = ranks.ranks(scores)
+        p_values = scikit_posthocs.posthoc_nemenyi_friedman(table).to_numpy()
+        apart = {tuple(sorted(map(int, pair))) for pair in found.apart}
+        expected = zip(*np.nonzero(np.triu(p_values < 0.05)), strict=True)
+        assert apart == {(int(a), int(b)) for a, b in expected} and apart
 
 
 def test_groups_end_where_the_critical_difference_is_passed():
