@@ -79,12 +79,18 @@ def near(ours, others, tolerance=2e-2):
 def test_outputs_and_gradients_are_those_of_keras(
     products, side, size, padding, strides
 ):
+    """In float32, of the same numbers: in bfloat16 old processors add up worse."""
     options = {"kernel_size": size, "padding": padding, "strides": strides}
-    ours = layer(side=side, activation="tanh", **options)
-    exact = layer(keras.layers.Conv2D, side=side, activation="tanh", **options)
-    exact = outputs_and_gradients(exact, images(side))
-    near(outputs_and_gradients(ours, images(side), training=True), exact)
+    options |= {"side": side, "activation": "tanh"}
+    ours = layer(**options)
+    exact = layer(keras.layers.Conv2D, **options, dtype="float32")
+    rounded = [tf.cast(tf.cast(w, "bfloat16"), "float32") for w in ours.get_weights()]
+    for made in (ours, exact):
+        made.set_weights(rounded)
+    exact = outputs_and_gradients(exact, tf.cast(images(side), "float32"))
+    found = outputs_and_gradients(ours, images(side), training=True)
     is_ours = padding == "valid" or strides == 1 or size == 1
+    near(found, exact, tolerance=2e-2 if is_ours else 6e-2)
     assert products == [(size, size, 6, 7)] * is_ours
 
 
