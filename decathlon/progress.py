@@ -13,6 +13,7 @@ from medmnist_tfds.decathlon import cell as cells
 from medmnist_tfds.decathlon import forecast
 from medmnist_tfds.process import terminal
 
+_LEAST_LINES = 4  # of running cells and what they say, however low the terminal is
 _SIGNS = {
     "done": ("✓", "green"),
     "running": ("▶", "cyan"),
@@ -154,10 +155,13 @@ class Progress:
         rows = self._rows()
         running = [c for c in self._grid if self.states[c.name] == "running"]
         lines = [line for cell in running for line in self._lines(cell)]
-        # Of what is higher than the terminal, the end is not seen.
-        room = max(0, self._console.height - len(rows) - 2)
+        # Of what is higher than the terminal, the end is not seen: the last rows of the
+        # table are left out rather than what is running.
+        height = self._console.height - 2
+        lines = lines[: max(_LEAST_LINES, height - len(rows))]
+        rows = rows[: max(0, height - len(lines))]
         end = rich_text.Text(f"{counts}{self._left()}")
-        return rich_console.Group(*rows, *lines[:room], end)
+        return rich_console.Group(*rows, *lines, end)
 
     def _rows(self) -> list[rich_text.Text]:
         """Methods above their columns as stairs, which break no name; then datasets."""
