@@ -294,7 +294,8 @@ def test_two_workers_on_one_cell_run_it_once(tmp_path, data_dir):
     source = arrays.find(cell.variant)
     labels = exchange.write_data(tmp_path / "data.npz", source)
     limits = {"hours": 1, "memory_gib": None}
-    cells.order(cell, tmp_path / "data.npz", sys.executable, limits)
+    data = {"data.npz": tmp_path / "data.npz"}
+    cells.order(cell, data, sys.executable, limits)
     with futures.ThreadPoolExecutor(2) as pool:
         both = [pool.submit(dispatch.run_cell, str(cell.work)) for _ in range(2)]
         deadline = time.monotonic() + 60
