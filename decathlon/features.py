@@ -6,30 +6,36 @@ In a process of its own, so that the harness needs no TensorFlow. Never sees a l
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 
+from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors, files
 
 FILE = "features.npz"
 # By name: what they were trained on before.
 NETWORKS = {"efficientnet": "ImageNet (EfficientNet-Lite0)"}
+CHECKSUMS = "checksums"
 _BATCH = 256
 
 
 def prepare(data: pathlib.Path, path: pathlib.Path, network: str) -> None:
-    """Writes the features of a dataset, unless they are there.
+    """Writes the features of a dataset, unless those of just its images are there.
 
     Args:
       data: the file that methods get.
-      path: gets `{split}`, float32 (examples, features), in the official order.
+      path: gets `{split}`, float32 (examples, features), in the official order; and
+        `checksums` of the images, for data can be rebuilt under the same name.
       network: one of `NETWORKS`.
 
     Raises:
       MedMNISTError: the process that computes them failed.
     """
     if path.exists():
-        return
+        with np.load(path) as known:
+            if known[CHECKSUMS].tolist() == _checksums(data):
+                return
     path.parent.mkdir(parents=True, exist_ok=True)
     program = [sys.executable, "-m", "medmnist_tfds.decathlon.features"]
     done = subprocess.run(
@@ -49,6 +55,12 @@ def prepare(data: pathlib.Path, path: pathlib.Path, network: str) -> None:
         )
 
 
+def _checksums(data: pathlib.Path) -> list[int]:
+    """CRC-32 of the images of each split, as the archive has them."""
+    with zipfile.ZipFile(data) as members:
+        return [members.getinfo(f"{split}_images.npy").CRC for split in catalog.SPLITS]
+
+
 def compute(data: pathlib.Path, path: pathlib.Path, network: str) -> None:
     """As `prepare` says, in this process."""
     from medmnist_tfds.process import memory, quiet
@@ -59,9 +71,9 @@ def compute(data: pathlib.Path, path: pathlib.Path, network: str) -> None:
 
     from medmnist_tfds import models
 
-    found, extract = {}, None
+    found, extract = {CHECKSUMS: np.array(_checksums(data))}, None
     with np.load(data) as arrays:
-        for split in ("train", "val", "test"):
+        for split in catalog.SPLITS:
             images = arrays[f"{split}_images"]
             if extract is None:
                 whole = models.NETWORKS[network](2, images.shape[-1], images.shape[1])

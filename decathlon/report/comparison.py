@@ -125,8 +125,8 @@ def _sentences(decathlon, compared, records: dict[str, Record]) -> tuple[str, ..
 def _compared(decathlon, methods: int) -> str:
     datasets, are = len(decathlon.targets), "were" if methods > 1 else "was"
     return (
-        f"{_count(methods, 'method').capitalize()} {are} scored on test images of "
-        f"{_count(datasets, 'dataset')} that no training had seen, with "
+        f"{_count(methods, 'method').capitalize()} {are} scored on the test images of "
+        f"{_count(datasets, 'dataset')}, with "
         f"{_count(len(decathlon.seeds), 'random seed')} each; what is compared here is "
         f"{'the mean over datasets of' * (datasets > 1)} AUC, the chance that an image "
         "of a class is ranked above one that is not of it (0.5 is guessing, 1 is "

@@ -44,7 +44,9 @@ def without(results, method: str, dataset: str, seed: int | None = None):
 
 def test_the_sentences_say_what_is_better_and_what_cannot_be_told(found):
     compared, better, untold = found[2].sentences
-    assert compared.startswith("Four methods were scored on test images of ten data")
+    assert compared.startswith(
+        "Four methods were scored on the test images of ten data"
+    )
     assert "with three random seeds each" in compared
     leader, *_ = found[2].records["auc"]
     assert better.startswith(f"{found[0].shown(leader)} has the highest AUC")

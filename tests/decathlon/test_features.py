@@ -64,12 +64,28 @@ def test_features_are_the_networks_own_and_computed_once(sees, data_dir, tmp_pat
     for place in root.glob("cells/*"):
         assert not (place / "method/features.npz").exists()  # it is large
         with np.load(place / "method/kept.npz") as seen:
-            assert set(seen.files) == set(catalog.SPLITS)
+            assert set(seen.files) == {*catalog.SPLITS, features.CHECKSUMS}
             expected = network.predict(source.images("test")[:20], verbose=0)
             assert seen["test"].dtype == np.float32
             np.testing.assert_allclose(seen["test"][:20], expected, atol=1e-4)
         result = json.loads((place / "result.json").read_text())
         assert result["pretrained"] == features.NETWORKS["efficientnet"]
+
+
+def test_features_of_other_images_under_the_same_name_are_computed_anew(tmp_path):
+    data, path = tmp_path / "data.npz", tmp_path / "features.npz"
+    found = []
+    for seed in (0, 0, 1):
+        rng = np.random.default_rng(seed)
+        images = {
+            f"{split}_images": rng.integers(256, size=(3, 28, 28, 1), dtype=np.uint8)
+            for split in catalog.SPLITS
+        }
+        np.savez(data, **images)
+        features.prepare(data, path, "efficientnet")
+        found.append((path.stat().st_mtime_ns, np.load(path)["test"]))
+    (first, _), (again, seen), (changed, other) = found
+    assert first == again < changed and abs(seen - other).max() > 0.01
 
 
 def test_pixels_are_of_no_network(sees, data_dir, tmp_path):
