@@ -6,13 +6,14 @@ Never rescales an image: that is the model's part. How images are read is the pa
 two readers of one form: `in_memory` and, for what is larger, `streamed`.
 """
 
+import pathlib
 from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from medmnist_tfds.data import in_memory, streamed
+from medmnist_tfds.data import catalog, in_memory, streamed
 from medmnist_tfds.process import checks, errors
 
 MEMORY_LIMIT = 2**30  # bytes; images that need more are streamed from disk
@@ -144,6 +145,21 @@ class Split:
         """
         batches = self._reader.in_order(_checked(batch_size))
         return ahead(batches)
+
+
+def of_method(path: pathlib.Path, dataset: catalog.Dataset) -> dict[str, Split]:
+    """The splits of the `data.npz` that methods of the Decathlon get, by name.
+
+    It has no test labels: in their place are zeros.
+    """
+    splits = {}
+    with np.load(path) as data:
+        for name in catalog.SPLITS:
+            images = data[f"{name}_images"]
+            unknown = np.zeros((len(images), dataset.label_columns), np.uint8)
+            labels = unknown if name == "test" else data[f"{name}_labels"]
+            splits[name] = Split.from_arrays(images, labels, name=name)
+    return splits
 
 
 def ahead(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -125,12 +125,18 @@ def test_the_method_that_the_readme_shows_runs(tmp_path, data_dir):
         assert json.loads(path.read_text())["scores"]["test"]["auc"] > 0.6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["autosklearn", "autokeras"])
-def test_an_automl_method_runs_where_it_is_set_up(name, tmp_path, data_dir):
+def needs_environment(name: str) -> pathlib.Path:
+    """The interpreter of a method that has been set up."""
     found = environment.interpreter(methods.find(name))
     if isinstance(found, environment.Missing):
         pytest.skip(found.reason)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["autogluon", "autokeras", "autosklearn", "flaml"])
+def test_an_automl_method_runs_where_it_is_set_up(name, tmp_path, data_dir):
+    needs_environment(name)
     done = call(
         *("--methods", name, "--datasets", "breast,derma,chest"),
         *("--data-dir", data_dir, "--out", tmp_path / "out"),
@@ -141,3 +147,60 @@ def test_an_automl_method_runs_where_it_is_set_up(name, tmp_path, data_dir):
     assert (
         json.loads((place / "result.json").read_text())["scores"]["test"]["auc"] > 0.6
     )
+
+
+SMALL_WEIGHTS = """
+import sys, torch
+from tabicl._model.tabicl import TabICL
+torch.manual_seed(0)
+config = {f"{part}_num_blocks": 1 for part in ("col", "row", "icl")}
+config |= {f"{part}_nhead": 2 for part in ("col", "row", "icl")}
+config |= {"embed_dim": 16, "col_num_inds": 8, "zero_init": False}
+weights = TabICL(**config).state_dict()
+torch.save({"config": config, "state_dict": weights}, sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_tabicl_reads_its_weights_from_a_file_or_says_what_to_do(tmp_path, data_dir):
+    """Random ones of a small network: every kind of task gets its scores."""
+    python, weights = needs_environment("tabicl"), tmp_path / "small.ckpt"
+    subprocess.run([python, "-c", SMALL_WEIGHTS, weights], check=True)
+    base = ("--methods", "tabicl", "--data-dir", data_dir, "--out", tmp_path / "out")
+    done = call(
+        *(*base, "--datasets", "breast,derma,chest"),
+        *("--set", f"tabicl.weights={weights}"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    offline = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    done = call(
+        *(*base[:-1], tmp_path / "offline", "--datasets", "breast"), env=offline
+    )
+    path = tmp_path / "offline/cells/breast-tabicl-seed0/result.json"
+    result = json.loads(path.read_text())
+    assert result["status"] == "missing" and "tabicl.weights=FILE" in result["reason"]
+
+
+@pytest.mark.slow
+def test_keras_tuner_searches_and_goes_on_after_a_kill(tmp_path, data_dir):
+    pytest.importorskip("keras_tuner", reason="the extra [keras-tuner] is missing")
+    arguments = ("--methods", "keras_tuner", "--datasets", "chest")
+    arguments += ("--set", "keras_tuner.models=resnet10")
+    arguments += ("--data-dir", data_dir, "--out", tmp_path / "out")
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    search = tmp_path / "out/work/chest-keras_tuner-seed0/method/keras_tuner/search"
+    deadline = time.monotonic() + 240
+    while not list(search.glob("trial_*/trial.json")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = call(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    place = tmp_path / "out/cells/chest-keras_tuner-seed0"
+    result = json.loads((place / "result.json").read_text())
+    assert result["is_resumed"] and not result["pretrained"]
+    assert result["trials"] == result["training_images"] / (2 * 250) > 0
+    assert (place / "method/model.keras").exists() and not search.exists()

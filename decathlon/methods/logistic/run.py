@@ -6,6 +6,7 @@ multi-label task is one binary task for each label, with its share of the budget
 
 import json
 import pathlib
+import shutil
 import sys
 import time
 
@@ -18,8 +19,10 @@ def main() -> None:
     folder = pathlib.Path(sys.argv[1])
     task = json.loads((folder / "task.json").read_text())
     tables, labels = _read(folder)
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
     start = time.time()
-    predictors, trials = _fit(tables, labels, task, folder)
+    predictors, trials = _fit(tables, labels, task, scratch)
     trained_at = time.time()
     for split, table in tables.items():
         np.save(folder / f"{split}.npy", _scores(predictors, table, task["num_labels"]))
@@ -29,9 +32,10 @@ def main() -> None:
         "prediction": [trained_at, time.time()],
     }
     (folder / "cost.json").write_text(json.dumps(cost))
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _fit(tables: dict, labels: dict, task: dict, folder: pathlib.Path):
+def _fit(tables: dict, labels: dict, task: dict, scratch: pathlib.Path):
     """A pair of classes and predictor for each label; and how many were tried."""
     import systems  # a module beside this one
 
@@ -45,8 +49,10 @@ def _fit(tables: dict, labels: dict, task: dict, folder: pathlib.Path):
         targets = {split: values[:, column] for split, values in labels.items()}
         classes, predict = np.unique(targets["train"]), _certain
         if len(classes) > 1:
+            place = scratch / str(column)
+            place.mkdir(parents=True)
             predict, count = fit(
-                tables, targets, task=task, budget=budget, folder=folder
+                tables, targets, task=task, budget=budget, folder=place
             )
             trials += count
         predictors.append((classes, predict))

@@ -1,13 +1,16 @@
 """One function for each system: trains on one column of labels.
 
 Each takes `tables`, float32 (examples, features) by split; `targets`, class numbers of
-train and val; the task; its budget; and a folder to work in. It returns a function from
+train and val; the task; its budget; and a folder to work in, which is removed. It returns a function from
 a table to probabilities (examples, classes that train has), and how many models it
 tried.
 """
 
+import sys
+
 import numpy as np
 
+_MISSING = 69  # by which the harness knows that a program lacks something
 _STRENGTHS = 10.0 ** np.arange(-5, 1)  # inverse, of regularization
 
 
@@ -52,3 +55,62 @@ def flaml(tables, targets, *, task, budget, folder):
         verbose=1,
     )
     return search.predict_proba, len(search.config_history)
+
+
+def autogluon(tables, targets, *, task, budget, folder):
+    """AWS's ensembles, weighted by validation."""
+    import pandas
+    from autogluon.core.models import AbstractModel
+    from autogluon.tabular import TabularPredictor
+
+    AbstractModel.default_random_seed = task["seed"]  # of every model; it has no other
+    frames = {split: pandas.DataFrame(table) for split, table in tables.items()}
+    for split, values in targets.items():
+        frames[split]["label"] = values
+    is_bagged = budget["preset"] != "medium_quality"
+    predictor = TabularPredictor("label", path=folder / "models", eval_metric="log_loss")
+    predictor.fit(
+        frames["train"],
+        tuning_data=frames["val"],
+        use_bag_holdout=is_bagged,
+        presets=budget["preset"],
+        time_limit=budget["seconds"],
+        num_cpus=task["cores"],
+        num_gpus=0,
+    )
+
+    def predict(table):
+        return predictor.predict_proba(pandas.DataFrame(table)).to_numpy()
+
+    return predict, len(predictor.model_names())
+
+
+def tabicl(tables, targets, *, task, budget, folder):
+    """A network that has learned to learn from tables; columns by their variance."""
+    from huggingface_hub import errors
+    from sklearn import decomposition, pipeline, preprocessing
+    from tabicl import TabICLClassifier
+
+    settings, (examples, columns) = task["settings"], tables["train"].shape
+    rng = np.random.default_rng(task["seed"])
+    rows = rng.permutation(examples)[: settings["rows"]]
+    components = min(settings["columns"], columns, len(rows))
+    model = pipeline.make_pipeline(
+        preprocessing.StandardScaler(),
+        decomposition.PCA(components, random_state=task["seed"]),
+        TabICLClassifier(
+            model_path=settings["weights"] or None,
+            random_state=task["seed"],
+            n_jobs=task["cores"],
+        ),
+    )
+    try:
+        model.fit(tables["train"][rows], targets["train"][rows])
+    except errors.LocalEntryNotFoundError:
+        print(
+            "TabICL's weights are not here, and the Hugging Face Hub (jingang/TabICL) "
+            "cannot be reached: run once where it can, or fetch the file and give it as "
+            "--set tabicl.weights=FILE"
+        )
+        sys.exit(_MISSING)
+    return model.predict_proba, 1

@@ -23,12 +23,13 @@ def main() -> None:
     backend.choose()
     quiet.tensorflow_search()
     from medmnist_tfds import train
+    from medmnist_tfds.data import pipeline
     from medmnist_tfds.train import metrics, training
 
     settings = task["settings"] | task["budget"]
     strategy = train.choose_strategy(settings.pop("strategy"))
     variant = catalog.parse(task["variant"])
-    splits = _splits(folder / "data.npz", variant)
+    splits = pipeline.of_method(folder / "data.npz", variant.dataset)
     start = time.time()
     try:
         trained = training.train_best(
@@ -54,20 +55,6 @@ def main() -> None:
     }
     (folder / "cost.json").write_text(json.dumps(cost))
     (folder / "state.npz").unlink()
-
-
-def _splits(path: pathlib.Path, variant: catalog.Variant) -> dict:
-    """The three `pipeline.Split`s; the test labels, which are not there, are zeros."""
-    from medmnist_tfds.data import pipeline
-
-    splits, dataset = {}, variant.dataset
-    with np.load(path) as data:
-        for name in catalog.SPLITS:
-            images = data[f"{name}_images"]
-            unknown = np.zeros((len(images), dataset.label_columns), np.uint8)
-            labels = unknown if name == "test" else data[f"{name}_labels"]
-            splits[name] = pipeline.Split.from_arrays(images, labels, name=name)
-    return splits
 
 
 main()
