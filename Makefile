@@ -31,10 +31,13 @@ test: .venv/installed-test lint
 test-slow: .venv/installed-test
 	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
-# The suite with Keras 2 and TensorFlow Addons, but for what touches neither.
+# What touches Keras, by Keras 2 and TensorFlow Addons; and what the oldest libraries
+# beside them could break.
 test-addons: .venv-addons/installed-test
-	.venv-addons/bin/python -m pytest $(PARALLEL) --ignore tests/sources \
-		--ignore tests/score
+	.venv-addons/bin/python -m pytest $(PARALLEL) -m "not slow" medmnist_tfds \
+		tests/train tests/models tests/data/test_pipeline.py tests/score \
+		tests/decathlon/test_methods.py tests/decathlon/test_comparison.py \
+		tests/test_keras_versions.py tests/test_lanes.py tests/test_backend.py
 
 # What trains, by Keras on JAX, and the lanes beside each other.
 test-jax: .venv-jax/installed-test

@@ -179,3 +179,34 @@ def test_every_mark_is_explained_where_it_stands(written):
 def test_the_page_fits_the_window_of_a_browser(written, tmp_path, width):
     full, seen, *_ = browsers.measure(written.read_text(), width, tmp_path)
     assert full <= seen <= width
+
+
+TABLE = "document.querySelector('#quality').parentNode.querySelector('table')"
+
+
+def test_a_click_on_a_columns_head_sorts_its_table(written, tmp_path):
+    script = f"""
+    const head = {TABLE}.querySelectorAll('th button')[1];
+    const found = () => [...{TABLE}.tBodies[0].rows].map(row =>
+        row.cells[1].textContent.trim()).join(' ');
+    head.click(); const up = found();
+    head.click(); document.title = up + '|' + found();
+    """
+    up, down = browsers.after(written.read_text(), script, tmp_path).split("|")
+    numbers = [float(number) for number in up.split()]
+    assert len(set(numbers)) > 2 and numbers == sorted(numbers)
+    assert [float(number) for number in down.split()] == numbers[::-1]
+
+
+def test_words_above_a_long_table_show_its_rows_that_have_them(written, tmp_path):
+    script = """
+    const search = document.querySelector('input[type=search]');
+    const rows = [...search.nextElementSibling.tBodies[0].rows];
+    search.value = 'breast auc'; search.dispatchEvent(new Event('input'));
+    const left = rows.filter(row => !row.hidden);
+    document.title = rows.length + '|' + left.map(row => row.textContent).join('#');
+    """
+    count, left = browsers.after(written.read_text(), script, tmp_path).split("|")
+    left = left.split("#")
+    assert 0 < len(left) < int(count)
+    assert all("breast" in row.lower() and "AUC" in row for row in left)

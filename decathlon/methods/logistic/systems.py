@@ -1,9 +1,9 @@
 """One function for each system: trains on one column of labels.
 
 Each takes `tables`, float32 (examples, features) by split; `targets`, class numbers of
-train and val; the task; its budget; and a folder to work in, which is removed. It returns a function from
-a table to probabilities (examples, classes that train has), and how many models it
-tried.
+train and val; the task; its budget; and a folder to work in, which is removed at the
+end. It returns a function from a table to probabilities (examples, classes that train
+has), and how many models it tried.
 """
 
 import sys
@@ -68,7 +68,7 @@ def autogluon(tables, targets, *, task, budget, folder):
     for split, values in targets.items():
         frames[split]["label"] = values
     is_bagged = budget["preset"] != "medium_quality"
-    predictor = TabularPredictor("label", path=folder / "models", eval_metric="log_loss")
+    predictor = TabularPredictor("label", path=folder, eval_metric="log_loss")
     predictor.fit(
         frames["train"],
         tuning_data=frames["val"],
@@ -109,8 +109,8 @@ def tabicl(tables, targets, *, task, budget, folder):
     except errors.LocalEntryNotFoundError:
         print(
             "TabICL's weights are not here, and the Hugging Face Hub (jingang/TabICL) "
-            "cannot be reached: run once where it can, or fetch the file and give it as "
-            "--set tabicl.weights=FILE"
+            "cannot be reached: run once where it can, or fetch the file there and "
+            "give --set tabicl.weights=FILE"
         )
         sys.exit(_MISSING)
     return model.predict_proba, 1
