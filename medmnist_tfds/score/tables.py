@@ -134,6 +134,7 @@ def in_order_if_plain(
             dtype=collections.defaultdict(lambda: np.float64, {0: str}),
             skip_blank_lines=False,
             encoding="ascii",
+            low_memory=False,  # else it warns of "mixed types" in long files
             **({} if is_exact else {"float_precision": "round_trip"}),
         )
     except (ValueError, pd.errors.ParserError):
