@@ -26,7 +26,8 @@ class Record:
       low: of its 95 % bootstrap interval over test examples.
       high: of the same.
       rank: mean over datasets; 1 is best.
-      wins: pairs with another method on a dataset where it is better, beyond doubt.
+      wins: pairs with another method on a dataset where the interval of the difference
+        lies above 0.
       ties: where the interval of the difference holds 0.
       losses: where it is worse.
       missing: runs that failed, or were not made, and count as class frequencies.
@@ -113,25 +114,40 @@ def _sentences(decathlon, compared, records: dict[str, Record]) -> tuple[str, ..
         and pair.metric == _METRIC
         and best in (pair.first, pair.second)
     }
-    beaten = {method: pair for method, pair in against.items() if pair.is_claimed}
-    open_ones = [names[method] for method in against if method not in beaten]
+    lacking = [method for method in records if records[method].missing]
+    told = {m: pair for m, pair in against.items() if m not in lacking}
+    beaten = {method: pair for method, pair in told.items() if pair.is_claimed}
+    open_ones = [names[method] for method in told if method not in beaten]
     return (
-        _compared(decathlon, len(records)),
+        _compared(decathlon, records, [names[method] for method in lacking]),
         _better(names[best], records[best], beaten, names),
         _untold(decathlon, names[best], open_ones),
     )
 
 
-def _compared(decathlon, methods: int) -> str:
-    datasets, are = len(decathlon.targets), "were" if methods > 1 else "was"
-    return (
-        f"{_count(methods, 'method').capitalize()} {are} scored on the test images of "
-        f"{_count(datasets, 'dataset')}, with "
-        f"{_count(len(decathlon.seeds), 'random seed')} each; what is compared here is "
+def _compared(decathlon, records, lacking: list[str]) -> str:
+    scored = sum(
+        any(decathlon.done(method, name) for name in decathlon.targets)
+        for method in records
+    )
+    datasets, are = len(decathlon.targets), "were" if scored > 1 else "was"
+    seeds = sorted({len(decathlon.seeds_of(method)) for method in records})
+    runs = _count(seeds[-1], "random seed")
+    if len(seeds) > 1:
+        runs = f"{_word(seeds[0])} to {runs}"
+    sentence = (
+        f"{_count(scored, 'method').capitalize()} {are} scored on the test images of "
+        f"{_count(datasets, 'dataset')}, with {runs} each; what is compared here is "
         f"{'the mean over datasets of' * (datasets > 1)} AUC, the chance that an image "
         "of a class is ranked above one that is not of it (0.5 is guessing, 1 is "
-        "perfect)."
+        "perfect)"
     )
+    if lacking:
+        sentence += (
+            f"; of {_and(lacking)}, which did not finish, nothing is said here, and "
+            "below the missing runs count as guesses by the frequency of classes"
+        )
+    return f"{sentence}."
 
 
 def _better(best: str, record: Record, beaten, names) -> str:
@@ -142,14 +158,14 @@ def _better(best: str, record: Record, beaten, names) -> str:
         return f"{leads}, but it cannot be said to be better than any other."
     by_chance: dict[str, list[str]] = {}
     for method, pair in beaten.items():
-        by_chance.setdefault(_chance(pair.doubt), []).append(names[method])
+        by_chance.setdefault(_chance(pair.adjusted), []).append(names[method])
     told = [
         f"{_and(found)} ({chance}{' each' * (len(found) > 1)})"
         for chance, found in by_chance.items()
     ]
     return (
-        f"{leads}, and is better than {_and(told)}; in brackets the probability that "
-        "the claim is false."
+        f"{leads}, and is better than {_and(told)}; in brackets how likely so large a "
+        "difference is between equal methods, among as many pairs as there are here."
     )
 
 
@@ -169,16 +185,19 @@ def _untold(decathlon, best: str, others: list[str]) -> str:
     return "; ".join(parts) + "."
 
 
-def _chance(doubt: float) -> str:
+def _chance(probability: float) -> str:
     """`less than 0.1 %`, `2.3 %`."""
-    if doubt < 0.001:
+    if probability < 0.001:
         return "less than 0.1 %"
-    return f"{100 * doubt:.1f} %"
+    return f"{100 * probability:.1f} %"
+
+
+def _word(number: int) -> str:
+    return _NUMBERS[number] if number < len(_NUMBERS) else f"{number}"
 
 
 def _count(number: int, what: str) -> str:
-    shown = _NUMBERS[number] if number < len(_NUMBERS) else f"{number}"
-    return f"{shown} {what}{'s' * (number != 1)}"
+    return f"{_word(number)} {what}{'s' * (number != 1)}"
 
 
 def _and(names: list[str]) -> str:

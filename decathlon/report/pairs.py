@@ -29,7 +29,7 @@ class Pair:
     difference: float  # of the means over seeds, never negative
     low: float  # its 95 % interval
     high: float
-    doubt: float  # probability that the first is no better
+    doubt: float  # probability that the first is no better, all else being even
     adjusted: float  # two-sided p-value, by Holm over the pairs of dataset and metric
     delong: float | None = None  # two-sided p-value of DeLong's test; binary AUC only
 
@@ -104,20 +104,24 @@ def differ(
     The error has two parts. Test examples: the spread of the difference over the drawn
     sets. Seeds: the variance of each method's scores beyond what other examples would
     have made of the same networks, by the number of seeds. The degrees of freedom are
-    Welch's and Satterthwaite's, as few seeds tell little of the second part.
+    Welch's and Satterthwaite's, as few seeds tell little of the second part. A method
+    with one seed is taken to be as unsteady as the other one.
     """
     drawn = np.concatenate([first.draws, second.draws], axis=1)
     drawn = drawn[np.isfinite(drawn).all(axis=1)]
     parts = np.split(drawn, [len(first.scores)], axis=1)
     means = [part.mean(axis=1) for part in parts]
     variance, uncertain = float(np.var(means[0] - means[1], ddof=1)), 0.0
+    alone = 1 in (len(first.scores), len(second.scores))
     for each, part, mean in zip((first, second), parts, means, strict=True):
         seeds = len(each.scores)
         if seeds > 1:
             seen = np.var(each.scores, ddof=1)
             of_examples = np.var(part - mean[:, None], axis=0, ddof=1).sum()
-            variance += max(0.0, seen - of_examples / (seeds - 1)) / seeds
-            uncertain += (seen / seeds) ** 2 / (seeds - 1)
+            beyond = max(0.0, seen - of_examples / (seeds - 1))
+            share = 1 / seeds + alone
+            variance += beyond * share
+            uncertain += (seen * share) ** 2 / (seeds - 1)
     freedom = variance**2 / uncertain if uncertain else math.inf
     return first.mean - second.mean, math.sqrt(variance), max(freedom, 1.0)
 

@@ -22,11 +22,10 @@ class Ranks:
     Attributes:
       datasets: how many.
       mean: rank of each method, 1 is best, ties share theirs; best first.
-      friedman: p-value of equal methods; None of fewer than three methods or two
-        datasets.
-      critical: difference of mean ranks from which on two methods differ; None as
-        `friedman`.
-      alike: groups of methods that do not differ, each as large as can be.
+      friedman: p-value of equal methods; None where `critical` is.
+      critical: difference of mean ranks from which on two methods are told apart; None
+        of fewer than three methods, or of so few datasets that none could be.
+      alike: groups of methods that cannot be told apart, each as large as can be.
     """
 
     datasets: int
@@ -37,7 +36,7 @@ class Ranks:
 
     @property
     def apart(self) -> list[tuple[str, str]]:
-        """Pairs that differ, the better first."""
+        """Pairs that are told apart, the better first."""
         return [
             (one, other)
             for one, other in itertools.combinations(self.mean, 2)
@@ -47,14 +46,18 @@ class Ranks:
     def __str__(self) -> str:
         """What the ranks tell, in a sentence or two."""
         if self.critical is None:
-            return "Fewer than three methods or two datasets: ranks are not tested."
+            many = "s" * (self.datasets > 1)
+            return (
+                f"Mean ranks on {self.datasets} dataset{many} cannot tell any two of "
+                f"{len(self.mean)} methods apart, and are not tested."
+            )
         told: dict[str, list[str]] = {}
         for one, other in self.apart:
             told.setdefault(other, []).append(one)
         worse = [f"{', '.join(found)} from {other}" for other, found in told.items()]
         return (
-            f"Mean ranks less than {self.critical:.2f} apart come by chance (Nemenyi, "
-            f"{self.datasets} datasets; Friedman p = {self.friedman:.2g}). "
+            f"Mean ranks less than {self.critical:.2f} apart may come by chance "
+            f"(Nemenyi, {self.datasets} datasets; Friedman p = {self.friedman:.2g}). "
             f"Told apart: {'; '.join(worse) or 'none'}."
         )
 
@@ -65,14 +68,12 @@ def ranks(scores: dict[str, list[float]]) -> Ranks:
     count, datasets = table.shape
     each = stats.rankdata(-table, axis=0).mean(axis=1)
     mean = dict(sorted(zip(scores, each.tolist(), strict=True), key=lambda x: x[1]))
-    if count < _LEAST or datasets < 2:
+    critical = _critical(count, datasets) if count >= _LEAST else math.inf
+    if critical >= count - 1:  # as far apart as mean ranks can be
         none = {"friedman": None, "critical": None, "alike": ()}
         return Ranks(datasets=datasets, mean=mean, **none)
     are_equal = (table == table[0]).all()  # ranks without a variance
     friedman = 1.0 if are_equal else stats.friedmanchisquare(*table).pvalue
-    quantile = stats.studentized_range.ppf(1 - pairs.LEVEL, count, math.inf)
-    error = math.sqrt(count * (count + 1) / 6 / datasets)
-    critical = float(quantile / math.sqrt(2) * error)
     return Ranks(
         datasets=datasets,
         mean=mean,
@@ -82,8 +83,15 @@ def ranks(scores: dict[str, list[float]]) -> Ranks:
     )
 
 
+def _critical(count: int, datasets: int) -> float:
+    quantile = stats.studentized_range.ppf(1 - pairs.LEVEL, count, math.inf)
+    return float(
+        quantile / math.sqrt(2) * math.sqrt(count * (count + 1) / 6 / datasets)
+    )
+
+
 def _alike(mean: dict[str, float], critical: float) -> tuple[tuple[str, ...], ...]:
-    """Runs of neighbours by rank whose ends do not differ; none inside another."""
+    """Runs of neighbours by rank whose ends are not told apart; none inside another."""
     names, groups, last = list(mean), [], -1
     for first, name in enumerate(names):
         end = max(

@@ -64,14 +64,20 @@ def test_groups_end_where_the_critical_difference_is_passed():
 
 @pytest.mark.parametrize(
     "scores",
-    [{"a": [0.9, 0.8], "b": [0.6, 0.9]}, {"a": [0.9], "b": [0.6], "c": [0.5]}],
-    ids=["two methods", "one dataset"],
+    [
+        {"a": [0.9, 0.8], "b": [0.6, 0.9]},
+        {"a": [0.9], "b": [0.6], "c": [0.5]},
+        # As far apart as can be, and not far enough for Nemenyi.
+        {f"{number}": [number / 10] * 2 for number in range(10)},
+    ],
+    ids=["two methods", "one dataset", "two datasets"],
 )
 def test_too_few_are_ranked_without_a_test(scores):
     found = ranks.ranks(scores)
     assert found.friedman is None and found.critical is None and not found.alike
+    assert "cannot tell any two" in str(found)
 
 
 def test_methods_that_are_all_equal_do_not_differ():
-    found = ranks.ranks({"a": [0.5, 0.5], "b": [0.5, 0.5], "c": [0.5, 0.5]})
+    found = ranks.ranks({name: [0.5] * 3 for name in "abc"})
     assert found.friedman == 1.0 and found.alike == (("a", "b", "c"),)

@@ -95,6 +95,7 @@ def _recipe(hp):
 
 def _trials(splits: dict, variant: catalog.Variant, models: list[str], seed: int):
     """What KerasTuner searches through, and how one trial is trained and scored."""
+    import keras
     import keras_tuner
 
     from medmnist_tfds.train import callbacks as ours
@@ -110,6 +111,7 @@ def _trials(splits: dict, variant: catalog.Variant, models: list[str], seed: int
             hp.Float("weight_decay", 1e-3, 1e-1, sampling="log")
             hp.Choice("label_smoothing", [0.0, 0.1])
             hp.Choice("augment", ["none", "light"])
+            keras.utils.set_random_seed(seed)
             return networks.compiled(variant, _recipe(hp))
 
         def fit(self, hp, model, *, callbacks, epochs, initial_epoch, **_):

@@ -46,16 +46,23 @@ def _fit(tables: dict, labels: dict, task: dict, scratch: pathlib.Path):
         budget["seconds"] /= columns
     predictors, trials = [], 0
     for column in range(columns):
-        targets = {split: values[:, column] for split, values in labels.items()}
-        classes, predict = np.unique(targets["train"]), _certain
+        classes, predict = np.unique(labels["train"][:, column]), _certain
         if len(classes) > 1:
+            known = np.isin(labels["val"][:, column], classes)
             place = scratch / str(column)
             place.mkdir(parents=True)
-            predict, count = fit(
-                tables, targets, task=task, budget=budget, folder=place
+            predict, classes, count = fit(
+                tables | {"val": tables["val"][known]},
+                {
+                    "train": labels["train"][:, column],
+                    "val": labels["val"][known, column],
+                },
+                task=task,
+                budget=budget,
+                folder=place,
             )
             trials += count
-        predictors.append((classes, predict))
+        predictors.append((np.asarray(classes, int), predict))
         print(f"label {column + 1} of {columns}: {trials} models tried", flush=True)
     return predictors, trials
 

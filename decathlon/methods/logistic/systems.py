@@ -2,8 +2,9 @@
 
 Each takes `tables`, float32 (examples, features) by split; `targets`, class numbers of
 train and val; the task; its budget; and a folder to work in, which is removed at the
-end. It returns a function from a table to probabilities (examples, classes that train
-has), and how many models it tried.
+end. It returns a function from a table to probabilities (examples, classes), the
+classes that these are of, and how many models it tried. Validation has no class that
+train lacks.
 """
 
 import sys
@@ -25,22 +26,18 @@ def logistic(tables, targets, *, task, budget, folder):
             linear_model.LogisticRegression(C=strength, max_iter=300),
         )
         model.fit(tables["train"], targets["train"])
-        known = np.isin(targets["val"], model.classes_)
-        loss = metrics.log_loss(
-            targets["val"][known],
-            model.predict_proba(tables["val"][known]),
-            labels=model.classes_,
-        )
+        said = model.predict_proba(tables["val"])
+        loss = metrics.log_loss(targets["val"], said, labels=model.classes_)
         if best is None or loss < best[0]:
             best = loss, model
-    return best[1].predict_proba, len(_STRENGTHS)
+    return best[1].predict_proba, best[1].classes_, len(_STRENGTHS)
 
 
 def flaml(tables, targets, *, task, budget, folder):
     """Microsoft's search for cheap and good models, chosen by validation."""
     from flaml import AutoML
 
-    search = AutoML()
+    search, log = AutoML(), folder / "search.log"
     search.fit(
         X_train=tables["train"],
         y_train=targets["train"],
@@ -52,9 +49,12 @@ def flaml(tables, targets, *, task, budget, folder):
         n_jobs=task["cores"],
         seed=task["seed"],
         estimator_list=["lgbm", "rf", "extra_tree", "xgboost", "lrl1"],
+        log_file_name=str(log),
+        log_type="all",
         verbose=1,
     )
-    return search.predict_proba, len(search.config_history)
+    tried = sum('"record_id"' in line for line in log.read_text().splitlines())
+    return search.predict_proba, search.classes_, tried
 
 
 def autogluon(tables, targets, *, task, budget, folder):
@@ -63,7 +63,7 @@ def autogluon(tables, targets, *, task, budget, folder):
     from autogluon.core.models import AbstractModel
     from autogluon.tabular import TabularPredictor
 
-    AbstractModel.default_random_seed = task["seed"]  # of every model; it has no other
+    AbstractModel.default_random_seed = task["seed"]  # of models that are not bagged
     frames = {split: pandas.DataFrame(table) for split, table in tables.items()}
     for split, values in targets.items():
         frames[split]["label"] = values
@@ -74,15 +74,34 @@ def autogluon(tables, targets, *, task, budget, folder):
         tuning_data=frames["val"],
         use_bag_holdout=is_bagged,
         presets=budget["preset"],
+        hyperparameters=_seeded(budget["preset"], task["seed"]),
         time_limit=budget["seconds"],
         num_cpus=task["cores"],
         num_gpus=0,
+        memory_limit=task["memory_gib"],
     )
 
     def predict(table):
         return predictor.predict_proba(pandas.DataFrame(table)).to_numpy()
 
-    return predict, len(predictor.model_names())
+    return predict, predictor.class_labels, len(predictor.model_names())
+
+
+def _seeded(preset: str, seed: int) -> dict[str, list[dict]]:
+    """The models of one of AutoGluon's presets, with this seed when they are bagged."""
+    from autogluon.tabular.configs import hyperparameter_configs, presets_configs
+
+    chosen = presets_configs.tabular_presets_dict[preset]
+    name = chosen.get("hyperparameters", "default")
+    portfolio = hyperparameter_configs.get_hyperparameter_config(name)
+    seeded = {"model_random_seed": seed}
+    return {
+        family: [
+            model | {"ag_args_ensemble": model.get("ag_args_ensemble", {}) | seeded}
+            for model in (models if isinstance(models, list) else [models])
+        ]
+        for family, models in portfolio.items()
+    }
 
 
 def tabicl(tables, targets, *, task, budget, folder):
@@ -113,4 +132,4 @@ def tabicl(tables, targets, *, task, budget, folder):
             "give --set tabicl.weights=FILE"
         )
         sys.exit(_MISSING)
-    return model.predict_proba, 1
+    return model.predict_proba, model.classes_, 1

@@ -1,11 +1,12 @@
 // A click on a column's head sorts its table; words above a long one hide other rows.
+const units = {min: 60, h: 3600, k: 1e3, M: 1e6, GiB: 1024};
 for (const table of document.querySelectorAll("table:not(.matrix)")) {
   const body = table.tBodies[0], heads = [...(table.tHead?.rows[0].cells ?? [])];
   if (body.rows.length < 3) continue;
   const value = (row, column) => {
-    const cell = row.cells[column], text = cell.textContent.trim();
-    const number = parseFloat(cell.dataset.sort ?? text.replace("below ", ""));
-    return Number.isNaN(number) ? text : number;
+    const text = row.cells[column].textContent.trim();
+    const found = text.match(/^(?:below |over )?(-?[0-9][0-9,]*\.?[0-9]*)(?![\d-]) ?([a-z]*)/i);
+    return found ? found[1].replaceAll(",", "") * (units[found[2]] ?? 1) : text;
   };
   const order = (a, b) => typeof a !== typeof b ? (typeof a === "number" ? -1 : 1)
     : typeof a === "number" ? a - b : a.localeCompare(b);
