@@ -14,7 +14,14 @@ import pathlib
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon import answers, claim, environment, exchange, supervisor
+from medmnist_tfds.decathlon import (
+    answers,
+    claim,
+    environment,
+    exchange,
+    features,
+    supervisor,
+)
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
@@ -150,7 +157,7 @@ def finish(
     if outcome["status"] == "ended":
         try:
             result |= {"scores": _score(cell, targets), "status": "done"}
-            result |= _cost(cell, outcome)
+            result |= _cost(cell, outcome, targets)
         except OSError:
             raise  # of ours: a full disk is no fault of the method
         except Exception as problem:  # whatever it has left must not end the others
@@ -218,14 +225,26 @@ def _score(cell: Cell, targets: dict[str, np.ndarray]) -> dict[str, dict[str, fl
     return scores
 
 
-def _cost(cell: Cell, outcome: dict) -> dict:
-    """What a method says of its cost; a wrong word on it costs no score."""
+def _cost(cell: Cell, outcome: dict, targets: dict[str, np.ndarray]) -> dict:
+    """What a method says of its cost; a wrong word on it costs no score.
+
+    And what its features cost: for training those of two splits, for predicting those
+    of all, as for the images that it scored.
+    """
     started = outcome.get("started", 0.0)  # of an older run, not told
     ended = started + outcome["seconds"]
+    folder = cell.work / supervisor.METHOD
     try:
-        return answers.cost(cell.work / supervisor.METHOD, started=started, ended=ended)
+        spent = answers.cost(folder, started=started, ended=ended)
     except errors.MedMNISTError as problem:
         return dict.fromkeys(answers.SPENT) | {"cost_refused": str(problem)}
+    if network := cell.method.features:
+        whole = features.seconds(features.place(cell.root, cell.variant, network))
+        unseen = len(targets["test"]) / sum(map(len, targets.values()))
+        for name, share in (("training", 1 - unseen), ("prediction", 1)):
+            if spent[f"{name}_seconds"] is not None:
+                spent[f"{name}_seconds"] += share * whole
+    return spent
 
 
 def _move(cell: Cell) -> None:

@@ -20,7 +20,7 @@ class Datasets:
 
     Args:
       folder: where the files go.
-      features: where what networks see in them goes; this stays.
+      root: of the Decathlon, where what networks see in them stays.
       data_dir: TFDS's folder of prepared data.
       manual_dir: where official files lie.
     """
@@ -29,12 +29,12 @@ class Datasets:
         self,
         folder: pathlib.Path,
         *,
-        features: pathlib.Path,
+        root: pathlib.Path,
         data_dir=None,
         manual_dir=None,
     ):
         self._folder, self._places = folder, (data_dir, manual_dir)
-        self._features_folder = features
+        self._root = root
         self._labels: dict[str, futures.Future] = {}
         self._features: dict[pathlib.Path, futures.Future] = {}
 
@@ -48,13 +48,9 @@ class Datasets:
             self._labels[variant.config] = _start(self._prepare, variant)
         return self._labels[variant.config]
 
-    def features_path(self, variant: catalog.Variant, network: str) -> pathlib.Path:
-        """The file of what a network sees; there when `features` is done."""
-        return self._features_folder / f"{variant.config}-{network}.npz"
-
     def features(self, variant: catalog.Variant, network: str) -> futures.Future:
-        """Done when they are there; the first call begins to compute them."""
-        path = self.features_path(variant, network)
+        """Done when `features.place` holds them; the first call begins with it."""
+        path = features.place(self._root, variant, network)
         if path not in self._features:
             self._features[path] = _start(self._extract, variant, path, network)
         return self._features[path]

@@ -127,7 +127,7 @@ class _Run:
         self.plan, self.root, self.show = plan, root, show
         self.datasets = datasets.Datasets(
             root / "data",
-            features=root / "features",
+            root=root,
             data_dir=plan.data_dir,
             manual_dir=plan.manual_dir,
         )
@@ -190,8 +190,7 @@ class _Run:
         plan, network = self.plan, cell.method.features
         data = {supervisor.DATA: self.datasets.path(cell.variant)}
         if network:
-            path = self.datasets.features_path(cell.variant, network)
-            data[features.FILE] = path
+            data[features.FILE] = features.place(self.root, cell.variant, network)
         limits = {"hours": plan.hours(cell), "memory_gib": plan.memory_gib}
         cells.order(cell, data, environment.interpreter(cell.method), limits)
 

@@ -1,9 +1,10 @@
 """Somebody's prediction files as a method of its own: official ones, from any program.
 
-Never trusts the scores in their names, and never guesses how they were made.
+Never takes a score from their names: one that is another than the rows give is refused.
 """
 
 import pathlib
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +13,9 @@ from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import collect
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import predictions, scoring
+
+_ACC = re.compile(r"\[ACC\]([01]\.[0-9]+)")
+_ROUNDED = 0.0015  # of an ACC with three decimals
 
 
 def parse(text: str) -> tuple[str, pathlib.Path]:
@@ -48,7 +52,7 @@ def entries(
 
     Raises:
       MedMNISTError: no such file of the test split, two of one run, data of another
-        kind, or scores that cannot be read.
+        kind, scores that cannot be read, or rows that do not give the ACC of the name.
     """
     found: dict[tuple[str, str], dict[str, pathlib.Path]] = {}
     for path in sorted(folder.rglob("*_[[]AUC[]]*@*.csv")):
@@ -88,6 +92,7 @@ def _entry(name, folder, variant, files, seed: int, targets) -> collect.Entry:
         values = predictions.read(path, dataset=variant, split=split).scores
         labels = targets(variant.tfds_name, split)
         scores[split] = scoring.score(labels, values, task=variant.dataset.task)
+        _check_name(path, scores[split].acc)
         if split != "train":
             predicted[split] = values
     result = {
@@ -109,3 +114,15 @@ def _entry(name, folder, variant, files, seed: int, targets) -> collect.Entry:
         predicted=predicted,
         history={},
     )
+
+
+def _check_name(path: pathlib.Path, acc: float) -> None:
+    """Old official scripts wrote rows in the shuffled order of a loader."""
+    said = _ACC.search(path.name)
+    if said and abs(float(said[1]) - acc) > _ROUNDED:
+        raise errors.MedMNISTError(
+            f"{path} gives an ACC of {acc:.3f}. Expected {said[1]}, as its name says: "
+            "rows may be in another order than the official one, as older official "
+            "scripts wrote them, or scores of something else. Write them in the "
+            "official order."
+        )

@@ -25,6 +25,7 @@ class Cost:
     is_more: bool  # a cell was interrupted, and the time before is not counted
     trials: float | None = None  # of a search
     training: float | None = None  # seconds, without loading, predicting and scoring
+    both: float | None = None  # seconds of training, and of predicting every image
     prediction: float | None = None  # seconds for 1,000 images; a mean over datasets
     memory: float | None = None  # peak bytes; the most of all datasets
 
@@ -36,7 +37,9 @@ class Cost:
 
     @property
     def training_time(self) -> str:
-        return NOT_KNOWN if self.training is None else duration(self.training)
+        if self.training is None:
+            return NOT_KNOWN
+        return ("over " if self.is_more else "") + duration(self.training)
 
     @property
     def count(self) -> str:
@@ -65,13 +68,15 @@ def mean(decathlon: collect.Decathlon, method: str, dataset: str) -> Cost:
     def over_seeds(field: str) -> float | None:
         return _all([result.get(field) for result in results], statistics.fmean)
 
-    prediction = over_seeds("prediction_seconds")
+    training, prediction = map(over_seeds, ("training_seconds", "prediction_seconds"))
+    is_told = None not in (training, prediction)
     return Cost(
         seconds=over_seeds("seconds"),
         images=over_seeds("training_images"),
         is_more=any(r.get("is_resumed") for r in results),
         trials=over_seeds("trials"),
-        training=over_seeds("training_seconds"),
+        training=training,
+        both=training + prediction if is_told else None,
         prediction=prediction and prediction / decathlon.images(dataset) * 1000,
         memory=over_seeds("peak_memory_bytes"),
     )
@@ -90,6 +95,7 @@ def total(costs: Iterable[Cost]) -> Cost:
         is_more=any(cost.is_more for cost in costs),
         trials=of_all("trials", sum),
         training=of_all("training", sum),
+        both=of_all("both", sum),
         prediction=of_all("prediction", statistics.fmean),
         memory=of_all("memory", max),
     )

@@ -11,7 +11,7 @@ class Point:
     """One method: its mean test AUC, and what it took for it."""
 
     name: str
-    seconds: float  # of training, or of the whole cell where training is not told
+    seconds: float  # of training and prediction, or of the whole cell: what is told
     auc: float
     is_on_front: bool  # no other is both better and cheaper
 
@@ -45,12 +45,12 @@ def front(
     table: summary.Summary,
     compared: comparison.Comparison,
 ) -> Front:
-    """Of the methods that have every dataset and tell what they took."""
+    """Of the methods that have every dataset, of which is known what they took."""
     known = []
     for row in table.rows:
         spent = row.cost_of(summary.AVERAGE)
-        seconds = spent.seconds if spent.training is None else spent.training
-        if seconds:
+        seconds = spent.seconds if spent.both is None else spent.both
+        if seconds and not spent.is_more:
             auc = compared.records["auc"][row.method].mean
             known.append((seconds, auc, decathlon.shown(row.method)))
     points = [

@@ -130,6 +130,16 @@ def test_two_files_of_one_run_are_refused(root, tmp_path):
         write.write(root, out=tmp_path / "report", add=[("Theirs", tmp_path)])
 
 
+def test_rows_in_another_order_are_seen_by_the_name(root, tmp_path):
+    official(tmp_path, "breast", "run", splits=("test",))
+    (path,) = tmp_path.iterdir()
+    scores = [line.partition(",")[2] for line in path.read_text().splitlines()]
+    np.random.default_rng(0).shuffle(scores)
+    path.write_text("".join(f"{row},{line}\n" for row, line in enumerate(scores)))
+    with pytest.raises(errors.MedMNISTError, match="as its name says: rows may be in"):
+        write.write(root, out=tmp_path / "report", add=[("Theirs", tmp_path)])
+
+
 def test_a_name_that_is_there_already_is_refused(root, tmp_path):
     official(tmp_path, "breast", "run", splits=("test",))
     with pytest.raises(errors.MedMNISTError, match="there is a method 'own' already"):

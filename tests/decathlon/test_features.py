@@ -1,9 +1,13 @@
 """Methods on what a frozen network sees: computed once, given to all, and marked."""
 
 import json
+import subprocess
+import sys
+import time
 
 import keras
 import numpy as np
+import psutil
 import pytest
 import small_methods
 
@@ -21,6 +25,8 @@ PROGRAMS = {
         (folder / "kept.txt").write_text(" ".join(sorted(os.listdir(folder))))
         with np.load(folder / "features.npz") as seen:
             np.savez(folder / "kept.npz", **seen)
+        cost = {"training": [time.time()] * 2, "prediction": [time.time()] * 2}
+        (folder / "cost.json").write_text(json.dumps(cost))
     """,
 }
 
@@ -64,12 +70,18 @@ def test_features_are_the_networks_own_and_computed_once(sees, data_dir, tmp_pat
     for place in root.glob("cells/*"):
         assert not (place / "method/features.npz").exists()  # it is large
         with np.load(place / "method/kept.npz") as seen:
-            assert set(seen.files) == {*catalog.SPLITS, features.CHECKSUMS}
+            others = {features.CHECKSUMS, features.SECONDS}
+            assert set(seen.files) == {*catalog.SPLITS, *others}
             expected = network.predict(source.images("test")[:20], verbose=0)
             assert seen["test"].dtype == np.float32
             np.testing.assert_allclose(seen["test"][:20], expected, atol=1e-4)
         result = json.loads((place / "result.json").read_text())
         assert result["pretrained"] == features.NETWORKS["efficientnet"]
+        # What its features took is a part of its cost: of 650 images, 200 are of test.
+        assert result["prediction_seconds"] == pytest.approx(features.seconds(kept))
+        assert result["training_seconds"] == pytest.approx(
+            features.seconds(kept) * 450 / 650
+        )
 
 
 def test_features_of_other_images_under_the_same_name_are_computed_anew(tmp_path):
@@ -86,6 +98,27 @@ def test_features_of_other_images_under_the_same_name_are_computed_anew(tmp_path
         found.append((path.stat().st_mtime_ns, np.load(path)["test"]))
     (first, _), (again, seen), (changed, other) = found
     assert first == again < changed and abs(seen - other).max() > 0.01
+
+
+def test_what_computes_them_ends_with_whoever_asked(tmp_path):
+    images = {
+        f"{split}_images": np.zeros((9, 28, 28, 1), np.uint8)
+        for split in catalog.SPLITS
+    }
+    np.savez(tmp_path / "data.npz", **images)
+    code = "import pathlib, sys; from medmnist_tfds.decathlon import features;"
+    code += "features.prepare(*map(pathlib.Path, sys.argv[1:]), 'efficientnet')"
+    asker = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "data.npz", tmp_path / "seen.npz"]
+    )
+    deadline = time.monotonic() + 60
+    while not (workers := psutil.Process(asker.pid).children()):
+        assert time.monotonic() < deadline and asker.poll() is None
+        time.sleep(0.05)
+    asker.kill()
+    asker.wait()
+    gone, alive = psutil.wait_procs(workers, timeout=30)
+    assert gone and not alive and not (tmp_path / "seen.npz").exists()
 
 
 def test_pixels_are_of_no_network(sees, data_dir, tmp_path):
