@@ -239,6 +239,18 @@ def test_a_click_on_a_columns_head_sorts_its_table(written, tmp_path):
     assert [float(number) for number in down.split()] == numbers[::-1]
 
 
+def test_times_are_sorted_as_times(written, tmp_path):
+    script = f"""
+    const times = ["12.3 min", "over 2.0 h", "1.5 h", "40 s"];
+    const rows = () => [...{TABLE}.tBodies[0].rows];
+    rows().forEach((row, number) => row.cells[1].textContent = times[number]);
+    {TABLE}.querySelectorAll('th button')[1].click();
+    document.title = rows().map(row => row.cells[1].textContent).join(', ');
+    """
+    found = browsers.after(written.read_text(), script, tmp_path)
+    assert found == "40 s, 12.3 min, 1.5 h, over 2.0 h"
+
+
 def test_words_above_a_long_table_show_its_rows_that_have_them(written, tmp_path):
     script = """
     const search = document.querySelector('input[type=search]');
