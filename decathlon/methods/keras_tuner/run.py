@@ -6,10 +6,12 @@ trial at which it was. Never sees a test label.
 
 import dataclasses
 import json
+import logging
 import pathlib
 import shutil
 import sys
 import time
+import warnings
 
 import numpy as np
 
@@ -33,6 +35,9 @@ def main() -> None:
     from medmnist_tfds.data import pipeline
     from medmnist_tfds.train import metrics, networks
 
+    # Each trial has a step and an optimizer of its own, of which both warn.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
     variant, settings = catalog.parse(task["variant"]), task["settings"]
     splits = pipeline.of_method(folder / "data.npz", variant.dataset)
     scratch, start = folder / "keras_tuner", time.time()
