@@ -223,7 +223,7 @@ def test_memory_grows_with_the_batch_to_the_largest_that_fits():
     recipe = step("resnet18", 28, "bfloat16", 4096)
     report = tpu_check.check(PATH, recipe, quick=True)
     assert report.memory == pytest.approx(5.7e9, rel=0.1)
-    assert report.largest_batch == 8192
+    assert report.largest_batch == 16384
 
 
 @compiles
@@ -238,7 +238,7 @@ def test_full_effort_needs_about_the_memory_of_least_effort():
 def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(refusal):
     """One array of it alone is too large, which the compiler says in other words."""
     said = refusal("--batch", "1000000", "--quick")
-    assert "does not fit" in said and "Expected at most 15.75 GiB" in said
+    assert "does not fit" in said and "Expected at most 16.00 GiB" in said
     assert "needs at least 186.9 GiB" in said and " fits." in said
 
 
