@@ -33,6 +33,15 @@ def call(*arguments, **options) -> subprocess.CompletedProcess:
     )
 
 
+def kill(process: subprocess.Popen) -> None:
+    """As a machine does that is out of memory; what it had started ends, too."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    gone, alive = psutil.wait_procs(family, timeout=30)
+    assert gone and not alive
+
+
 def test_the_constant_method_gives_class_frequencies(tmp_path, data_dir, phantom):
     done = call(
         *("--methods", "constant", "--datasets", "derma,chest"),
@@ -84,11 +93,7 @@ def test_a_network_that_was_killed_goes_on_after_its_last_epoch(
     while not (work / "method/state.npz").exists():
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    gone, alive = psutil.wait_procs(family, timeout=30)
-    assert gone and not alive
+    kill(process)
     done = call(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     place = tmp_path / f"out/cells/chest-{name}-seed0"
@@ -201,11 +206,7 @@ def test_keras_tuner_searches_and_goes_on_after_a_kill(tmp_path, data_dir):
             for path in search.glob("trial_*/trial.json")
             if '"COMPLETED"' in path.read_text()
         ]
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    gone, alive = psutil.wait_procs(family, timeout=30)
-    assert gone and not alive
+    kill(process)
     finished = call(*arguments)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     place = tmp_path / "out/cells/chest-keras_tuner-seed0"
