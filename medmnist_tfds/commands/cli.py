@@ -57,30 +57,46 @@ def options_of_all(
 
 @app.command("list")
 def list_datasets() -> None:
-    """The ten datasets: task, size, licence, releases, and which files are here.
+    """All datasets: task, size, licence, releases, and which files are here.
 
-    Below them what is one of the ten in other splits, and no part of the Decathlon.
+    The Decathlon's ten, the others of MedMNIST, and what is one of these in other
+    splits, and no part of a suite.
     """
     table = tables.table("name", "task (classes)", *catalog.SPLITS, "licence")
-    regrouped = catalog.all_regrouped()
-    for dataset in [*catalog.DATASETS.values(), *regrouped]:
-        if dataset in regrouped[:1]:
-            table.add_section()
-        splits = catalog.variant(dataset.name).release.splits
-        table.add_row(
-            dataset.name,
-            f"{dataset.task.name.lower()} ({dataset.num_labels})",
-            *(f"{splits[split]:,}" for split in catalog.SPLITS),
-            dataset.license,
-        )
+    known, ten = catalog.DATASETS, catalog.SUITES["decathlon"]
+    others = [name for name in known if name not in ten]
+    regrouped = [dataset.name for dataset in catalog.all_regrouped()]
+    for names in (ten, others, regrouped):
+        for name in names:
+            _add_row(table, catalog.variant(name))
+        table.add_section()
     terminal.CONSOLE.print(table)
     terminal.CONSOLE.print(_releases())
-    here = {name: _sizes_here(dataset) for name, dataset in catalog.DATASETS.items()}
+    here = {name: _sizes_here(dataset) for name, dataset in known.items()}
     files = [f"{name} ({', '.join(here[name])})" for name in here if here[name]]
-    terminal.say(f"Numbers of images are those of release {catalog.DEFAULT_VERSION}.")
+    terminal.say(
+        f"Numbers of images are those of release {catalog.DEFAULT_VERSION}, or where a "
+        f"dataset is not in that, of {known[others[0]].default_version()}."
+    )
     terminal.say(
         f"Files in {finding.root()} (MEDMNIST_ROOT): {', '.join(files) or 'none'}."
     )
+
+
+def _add_row(table: rich_table.Table, variant: catalog.Variant) -> None:
+    dataset, splits = variant.dataset, variant.release.splits
+    table.add_row(
+        dataset.name,
+        f"{dataset.task.name.lower()} ({dataset.num_labels})",
+        *(f"{splits[split]:,}" for split in catalog.SPLITS),
+        dataset.license,
+    )
+
+
+def _form(dataset: catalog.Dataset) -> str:
+    if dataset.form == "volumes":
+        return "volumes"
+    return "grey" if dataset.channels == 1 else "RGB"
 
 
 def _sizes_here(dataset: catalog.Dataset) -> list[str]:
@@ -96,11 +112,17 @@ def _sizes_here(dataset: catalog.Dataset) -> list[str]:
 
 def _releases() -> rich_table.Table:
     """Which sizes each release has, and how one asks for them."""
-    table = tables.table("release", "pixels", "e.g.")
-    name, dataset = next(iter(catalog.DATASETS.items()))
-    for version, release in dataset.releases.items():
-        largest = catalog.variant(name, version=version, size=max(release.files))
-        table.add_row(version, ", ".join(map(str, release.files)), largest.tfds_name)
+    table = tables.table("release", "form", "pixels a side", "e.g.")
+    seen = set()
+    for dataset in catalog.DATASETS.values():
+        for version, release in dataset.releases.items():
+            if (version, dataset.form) in seen:
+                continue
+            seen.add((version, dataset.form))
+            sizes = ", ".join(map(str, release.files))
+            largest = max(release.files)
+            name = catalog.variant(dataset.name, version=version, size=largest)
+            table.add_row(version, dataset.form, sizes, name.tfds_name)
     return table
 
 
@@ -114,7 +136,7 @@ def info(name: options.Name) -> None:
         table.add_row("made of", f"the images of {dataset.regroups}, in other splits")
     table.add_row("modality", dataset.modality)
     table.add_row("task", dataset.task.value)
-    table.add_row("images", "grey" if dataset.channels == 1 else "RGB")
+    table.add_row("images", _form(dataset))
     labels = [
         label if label.isdigit() else f"{number} {label}"
         for number, label in enumerate(dataset.labels)
@@ -143,8 +165,9 @@ def prepare(
     manual_dir: options.ManualDir = None,
 ) -> None:
     """Finds or downloads official files, verifies them, and writes the TFDS data."""
-    names = list(catalog.DATASETS) if names == ["all"] else names
-    for variant in [catalog.parse(name, phantom=phantom) for name in names]:
+    suites = {"all": tuple(catalog.DATASETS), **catalog.SUITES}
+    every = [each for name in names for each in suites.get(name, (name,))]
+    for variant in [catalog.parse(name, phantom=phantom) for name in every]:
         builder = _prepared(variant, data_dir, manual_dir)
         # TFDS reads prepared data of a version by a builder of its own.
         if not getattr(builder, "is_new", False):  # a new one has said so itself

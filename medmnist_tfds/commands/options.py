@@ -22,7 +22,10 @@ Name = Annotated[
 ]
 Names = Annotated[
     list[str],
-    typer.Argument(help="Datasets, or `all`.", autocompletion=complete),
+    typer.Argument(
+        help=f"Datasets, {', '.join(catalog.SUITES)}, or `all`.",
+        autocompletion=complete,
+    ),
 ]
 Phantom = Annotated[
     bool, typer.Option("--phantom", help="Synthetic data: no files, no network.")

@@ -62,7 +62,7 @@ class Archive:
             return np.arange(sum(self._count(*part) for part in self._parts(split)))
 
     def images(self, split: str) -> np.ndarray:
-        """uint8 (examples, size, size, channels), in the official order."""
+        """uint8 (examples, *variant.image_shape), in the official order."""
         return np.concatenate(list(self.image_blocks(split)))
 
     def image_blocks(self, split: str) -> Iterator[np.ndarray]:
@@ -89,20 +89,20 @@ class Archive:
         return self._sizes[part] if rows is None else len(rows)
 
     def _file_blocks(self, split: str) -> Iterator[np.ndarray]:
-        size, channels = self.variant.size, self.variant.dataset.channels
-        row_bytes = size * size * channels
+        shape = self.variant.image_shape
+        row_bytes = math.prod(shape)
         rows = max(1, _BLOCK_BYTES // row_bytes)
         with self._damage_named(), zipfile.ZipFile(self.path) as members:
             with members.open(f"{split}_images.npy") as content:
-                shape, is_fortran, _ = _header(content)
+                (count, *_), is_fortran, _ = _header(content)
                 if is_fortran:  # rows do not lie together: nothing to stream
                     whole = self._array(f"{split}_images")
-                    yield whole.reshape(-1, size, size, channels)
+                    yield whole.reshape(-1, *shape)
                     return
-                for start in range(0, shape[0], rows):
-                    block = content.read(row_bytes * min(rows, shape[0] - start))
+                for start in range(0, count, rows):
+                    block = content.read(row_bytes * min(rows, count - start))
                     flat = np.frombuffer(block, np.uint8)
-                    yield flat.reshape(-1, size, size, channels)
+                    yield flat.reshape(-1, *shape)
 
     def _array(self, name: str) -> np.ndarray:
         with self.path.open("rb") as file:
@@ -147,12 +147,12 @@ class Archive:
                 f"{name} holds pickled objects, which could run code", "plain numbers"
             )
         examples = self._sizes[name.split("_")[0]]
-        dataset, size = self.variant.dataset, self.variant.size
         if name.endswith("_images"):
-            expected = (examples, size, size) + ((3,) if dataset.channels == 3 else ())
+            *pixels, channels = self.variant.image_shape
+            expected = (examples, *pixels, *([channels] if channels > 1 else []))
             fits = dtype == np.uint8
         else:
-            expected = (examples, dataset.label_columns)
+            expected = (examples, self.variant.dataset.label_columns)
             fits = dtype.kind in "ui"
         if shape != expected or not fits:
             wanted = "uint8" if name.endswith("_images") else "integers"

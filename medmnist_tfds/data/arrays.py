@@ -17,7 +17,7 @@ class Arrays(Protocol):
     """Three splits in the official order."""
 
     def images(self, split: str) -> np.ndarray:
-        """uint8 (examples, size, size, channels)."""
+        """uint8 (examples, *variant.image_shape)."""
 
     def labels(self, split: str) -> np.ndarray:
         """uint8 (examples, 1), or (examples, labels) for the multi-label task."""

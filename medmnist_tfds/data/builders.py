@@ -75,12 +75,11 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             label = tfds.features.Tensor(shape=(dataset.num_labels,), dtype=np.uint8)
         else:
             label = tfds.features.ClassLabel(names=list(dataset.labels))
-        shape = (variant.size, variant.size, dataset.channels)
         license_ = "Apache-2.0" if variant.phantom else dataset.license  # code drew it
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
                 {
-                    "image": tfds.features.Image(shape=shape, encoding_format="png"),
+                    "image": _image_feature(variant),
                     "label": label,
                     "index": tfds.features.Scalar(np.int64),
                 }
@@ -149,9 +148,8 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {split: self._generate_examples(source, split) for split in self.sizes}
 
     def _generate_examples(self, source, split: str):
-        is_multilabel = self.variant.dataset.task is catalog.Task.MULTILABEL
         arrays = [source.image_blocks(split), source.labels(split), source.index(split)]
-        for example in examples(*arrays, is_multilabel=is_multilabel):
+        for example in examples(*arrays, dataset=self.variant.dataset):
             yield example
             self._written()
 
@@ -232,17 +230,28 @@ def _warn_once(text: str) -> None:
     warnings.warn(text, UserWarning, stacklevel=3)
 
 
+def _image_feature(variant: catalog.Variant) -> tfds.features.FeatureConnector:
+    """A PNG file, or a volume's voxels, compressed: both without loss."""
+    shape = variant.image_shape
+    if variant.dataset.form == "images":
+        return tfds.features.Image(shape=shape, encoding_format="png")
+    zlib = tfds.features.Encoding.ZLIB
+    return tfds.features.Tensor(shape=shape, dtype=np.uint8, encoding=zlib)
+
+
 def examples(
-    image_blocks, labels: np.ndarray, index: np.ndarray, *, is_multilabel: bool
+    image_blocks, labels: np.ndarray, index: np.ndarray, *, dataset: catalog.Dataset
 ):
-    """Pairs of key and example, its image as a PNG file, for `_generate_examples`.
+    """Pairs of key and example, for `_generate_examples`: images as PNG files.
 
     Args:
-      image_blocks: iterator of uint8 (rows, size, size, channels).
-      labels: uint8 (examples, 1), or (examples, labels) if `is_multilabel`.
+      image_blocks: iterator of uint8 (rows, size, size, channels), or volumes.
+      labels: uint8 (examples, 1), or (examples, labels) for the multi-label task.
       index: int64 (examples,).
     """
-    files = itertools.chain.from_iterable(map(png.encode, image_blocks))
+    encode = png.encode if dataset.form == "images" else iter
+    files = itertools.chain.from_iterable(map(encode, image_blocks))
+    is_multilabel = dataset.task is catalog.Task.MULTILABEL
     rows = labels if is_multilabel else labels[:, 0].tolist()
     together = zip(files, rows, index.tolist(), strict=True)
     for key, (image, label, row) in enumerate(together):

@@ -1,4 +1,4 @@
-"""Facts about the ten datasets, read from `catalog.json`: written down nowhere else.
+"""Facts about the eighteen datasets, read from `catalog.json`: written nowhere else.
 
 What is no dataset of its own, but the images of one in other splits, is made of that
 one and of `regrouped.json`. A name that users write is understood here.
@@ -15,7 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from medmnist_tfds.data import regrouped
 from medmnist_tfds.data.records import (
-    DEFAULT_VERSION,
+    DEFAULT_VERSION as DEFAULT_VERSION,
+)
+from medmnist_tfds.data.records import (
     SPLITS,
     Dataset,
     File,
@@ -29,12 +31,15 @@ from medmnist_tfds.process import errors
 def variant(
     name: str,
     *,
-    version: str = DEFAULT_VERSION,
+    version: str | None = None,
     size: int = 28,
     phantom: bool = False,
     rebuilt: bool = False,
 ) -> Variant:
-    """The variant of dataset `name`, or one of its aliases; or MedMNISTError."""
+    """The variant of dataset `name`, or one of its aliases; or MedMNISTError.
+
+    Of the first release that has images of that size, if no `version` is given.
+    """
     dataset = DATASETS.get(name) or _by_alias(all_regrouped()).get(str(name).lower())
     if dataset is None:
         raise errors.MedMNISTError(_unknown_dataset(name, DATASETS))
@@ -43,22 +48,33 @@ def variant(
             f"{dataset.name} has no phantom: it is {dataset.regroups} in other splits. "
             f"Ask for the phantom of {dataset.regroups}."
         )
+    version = version or dataset.default_version(28 if rebuilt else size)
     release = dataset.releases.get(version)
     if release is None:
         raise errors.MedMNISTError(_unknown("release", version, dataset.releases))
     if size not in release.files and not rebuilt:
         raise errors.MedMNISTError(
-            f"Release {version} of {dataset.name} has no images of size {size}. "
-            f"Expected one of {sorted(release.files)}. Sizes above 28 exist in release "
-            "3.0.0 only."
+            f"Release {version} of {dataset.name} has no {dataset.form} of size "
+            f"{size}. Expected one of {sorted(release.files)}."
+            f"{_elsewhere(dataset, size)}"
         )
     return Variant(
         dataset=dataset, release=release, size=size, phantom=phantom, rebuilt=rebuilt
     )
 
 
+def _elsewhere(dataset: Dataset, size: int) -> str:
+    """Which release has that size, or sizes that another one has."""
+    sizes = {v: sorted(release.files) for v, release in dataset.releases.items()}
+    having = [version for version in sizes if size in sizes[version]]
+    if having:
+        return f" Release {having[0]} has them."
+    more = max(sizes, key=lambda version: len(sizes[version]))
+    return f" Release {more} has {', '.join(map(str, sizes[more]))}."
+
+
 def all_regrouped() -> tuple[Dataset, ...]:
-    """What is none of the ten, but one of them in other splits: `derma_corrected`."""
+    """What is a dataset of the catalog in other splits: `derma_corrected`."""
     return tuple(
         _regrouped(name, facts, DATASETS[facts.of])
         for name, facts in regrouped.FACTS.items()
@@ -79,7 +95,7 @@ def parse(name: str, *, phantom: bool = False, version: str | None = None) -> Va
       MedMNISTError: the name is of another form, or there is no such dataset.
     """
     form = (
-        r"(?:(medmnist|medmnist_phantom|medmnist_rebuilt)/)?([a-z_]+?)"
+        r"(?:(medmnist|medmnist_phantom|medmnist_rebuilt)/)?([a-z][a-z0-9_]*?)"
         r"(?:_([1-9][0-9]{0,8}))?(?::([0-9.]+))?"
     )
     flags = re.IGNORECASE | re.ASCII
@@ -97,10 +113,9 @@ def parse(name: str, *, phantom: bool = False, version: str | None = None) -> Va
             f"{name!r} asks for a size or a release, but phantom data have neither. "
             f"Ask for 'medmnist_phantom/{dataset}'."
         )
-    is_larger = int(size or 28) > 28 and not rebuilt
     return variant(
         dataset,
-        version=named or version or ("3.0.0" if is_larger else DEFAULT_VERSION),
+        version=named or version,
         size=int(size or 28),
         phantom=phantom,
         rebuilt=rebuilt,
@@ -170,10 +185,7 @@ def _unknown_dataset(name: str, datasets: Mapping[str, Dataset]) -> str:
 
     named = _by_alias([*datasets.values(), *all_regrouped()])
     hint = errors.hint(told(name), {told(alias): d.name for alias, d in named.items()})
-    return (
-        f"There is no dataset {name!r} among the Decathlon's ten. Expected one of "
-        f"{', '.join(datasets)}.{hint}"
-    )
+    return f"There is no dataset {name!r}. Expected one of {', '.join(datasets)}.{hint}"
 
 
 def _by_alias(datasets: Iterable[Dataset]) -> dict[str, Dataset]:
@@ -181,7 +193,7 @@ def _by_alias(datasets: Iterable[Dataset]) -> dict[str, Dataset]:
 
 
 class _Datasets(Mapping[str, Dataset]):
-    """By our names, in the paper's order; asked for one, it knows every alias."""
+    """By our names, the Decathlon's first; asked for one, it knows every alias."""
 
     def __init__(self, datasets: Iterable[Dataset]):
         self._own = {dataset.name: dataset for dataset in datasets}
@@ -198,12 +210,6 @@ class _Datasets(Mapping[str, Dataset]):
 
     def __len__(self) -> int:
         return len(self._own)
-
-
-def _read() -> Mapping[str, Dataset]:
-    path = pathlib.Path(__file__).with_name("catalog.json")
-    facts = json.loads(path.read_text(encoding="utf-8"))["datasets"]
-    return _Datasets(_dataset(name, facts[name]) for name in facts)
 
 
 def _dataset(name: str, facts: dict) -> Dataset:
@@ -247,4 +253,14 @@ def _regrouped(name: str, facts: regrouped.Facts, dataset: Dataset) -> Dataset:
     )
 
 
-DATASETS: Mapping[str, Dataset] = _read()
+_FACTS = json.loads(
+    pathlib.Path(__file__).with_name("catalog.json").read_text(encoding="utf-8")
+)
+DATASETS: Mapping[str, Dataset] = _Datasets(
+    _dataset(name, facts) for name, facts in _FACTS["datasets"].items()
+)
+# Which datasets a paper scores methods by, in its order: the Decathlon's ten, and the
+# twelve of images and six of volumes of MedMNIST v2.
+SUITES: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
+    {name: tuple(names) for name, names in _FACTS["suites"].items()}
+)

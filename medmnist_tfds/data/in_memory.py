@@ -15,6 +15,7 @@ from medmnist_tfds.process import checks, errors
 
 Pair = tuple[np.ndarray, np.ndarray]  # images and labels
 _STEPS = 64  # whose order one call of Python draws: a call each costs half the speed
+_MOST_CHANNELS = 4  # of an image; a cube with a longer side is a volume
 _ALIGNMENT = 64  # bytes; TensorFlow reads an array where it lies only if it has this
 
 
@@ -116,14 +117,21 @@ def filled(examples: int, blocks: Iterable[Pair]) -> Pair:
 def _checked_images(images, name: str) -> np.ndarray:
     expected = (
         "uint8 (examples, height, width, channels), or grey (examples, height, width), "
-        "at least one."
+        "at least one; of volumes the same with a depth before the height."
     )
-    images = checks.numbers(f"images of {name}", images, axes=(3, 4), expected=expected)
+    axes = (3, 4, 5)
+    images = checks.numbers(f"images of {name}", images, axes=axes, expected=expected)
     if images.dtype != np.uint8 or not len(images):
         raise errors.MedMNISTError(
             f"images of {name} is {images.dtype} {images.shape}. Expected {expected}"
         )
-    return images if images.ndim == 4 else images[..., None]
+    return images[..., None] if _lack_channels(images.shape) else images
+
+
+def _lack_channels(shape: tuple[int, ...]) -> bool:
+    """As grey images and volumes do in the official files: these are cubes there."""
+    is_cube = len(shape) == 4 and shape[1] == shape[2] == shape[3] > _MOST_CHANNELS
+    return len(shape) == 3 or is_cube
 
 
 def _checked_labels(labels, name: str) -> np.ndarray:

@@ -72,8 +72,9 @@ class Split:
         """A split of arrays that lie in memory, without a builder; it copies them.
 
         Args:
-          images: uint8 (examples, height, width, channels), or without channels the
-            grey ones of the official files.
+          images: uint8 (examples, height, width, channels), or volumes (examples,
+            depth, height, width, channels); without channels the grey ones of the
+            official files, in which volumes are cubes.
           labels: class numbers (examples,) or as in the official files (examples, 1),
             or 0 and 1 (examples, labels).
           name: `train`, `val` or `test`.
@@ -92,7 +93,8 @@ class Split:
 
     @property
     def images(self) -> np.ndarray:
-        """uint8 (examples, size, size, channels), in the official order, read-only.
+        """uint8 (examples, size, size, channels), or volumes (examples, size, size,
+        size, channels), in the official order, read-only.
 
         Raises:
           MedMNISTError: they have more bytes than `memory_limit`.
@@ -125,8 +127,9 @@ class Split:
           batch_size: images per batch, over all replicas.
           seed: decides the order, with the epoch.
           first_step: where to go on, counted in batches from the start of training.
-          augment: functions of uint8 images (batch, height, width, channels) and a
-            seed, int64 (2,), to such images, one after another; see `augment`.
+          augment: functions of uint8 images (batch, [depth,] height, width,
+            channels) and a seed, int64 (2,), to such images, one after another; see
+            `augment`.
         """
         batch_size = _checked(batch_size)
         seed = checks.whole("seed", seed, low=0, high=_LARGEST_SEED)

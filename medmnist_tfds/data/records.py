@@ -13,6 +13,8 @@ from medmnist_tfds.process import errors
 
 SPLITS = ("train", "val", "test")
 DEFAULT_VERSION = "1.0.0"  # the Decathlon as published; "3.0.0" is today's release
+# The axis of (examples, [depth,] height, width, channels) that each turns round.
+MIRRORS = {"horizontal": -2, "vertical": -3, "depth": -4}
 
 
 class Task(enum.Enum):
@@ -79,7 +81,7 @@ class Release:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One of the ten datasets of the paper's Table 1, or one of them regrouped."""
+    """One of MedMNIST's datasets, or one of them regrouped."""
 
     name: str
     paper_name: str
@@ -89,8 +91,9 @@ class Dataset:
     labels: tuple[str, ...]  # in the order of the .npz label numbers
     license: str
     releases: Mapping[str, Release]
-    mirrors: tuple[str, ...]  # `horizontal`, `vertical`: those that keep the label true
+    mirrors: tuple[str, ...]  # of `MIRRORS`: those that keep the label true
     mirrors_reason: str  # why these and no others
+    dimensions: int = 2  # 3 for volumes: depth, height, width
     label_note: str | None = None  # what labels mean that are no words
     caution: str | None = None  # shown to whoever loads the data
     regroups: str | None = None  # which of the ten this is in other splits
@@ -104,6 +107,16 @@ class Dataset:
         flags = (release.flag for release in self.releases.values())
         names = [self.name, self.paper_name, *flags]
         return tuple({name.lower(): name for name in reversed(names)}.values())[::-1]
+
+    def default_version(self, size: int = 28) -> str:
+        """The first release that has images of that size: the paper's, if it does."""
+        fitting = [v for v, release in self.releases.items() if size in release.files]
+        return fitting[0] if fitting else next(iter(self.releases))
+
+    @property
+    def form(self) -> str:
+        """What an example is: one of `images`, or of `volumes`."""
+        return "images" if self.dimensions == 2 else "volumes"
 
     @property
     def num_labels(self) -> int:
@@ -135,6 +148,11 @@ class Variant:
             return self.release.files[self.size]
         flag = self.release.files[28].name.removesuffix(".npz")
         return File(url=f"{flag}_{self.size}_rebuilt.npz", md5=None)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Of one example: (size, size, channels), or a volume's (size,) * 3 too."""
+        return (self.size,) * self.dataset.dimensions + (self.dataset.channels,)
 
     @property
     def kind(self) -> str:

@@ -137,7 +137,7 @@ def of(variant: catalog.Variant) -> Archive:
     """What an official dataset was made of.
 
     Raises:
-      MedMNISTError: it is none of the ten as they were published.
+      MedMNISTError: it is none whose sources are known, as it was published.
     """
     dataset = variant.dataset
     if variant.phantom or variant.rebuilt or dataset.regroups:
@@ -145,6 +145,11 @@ def of(variant: catalog.Variant) -> Archive:
         raise errors.MedMNISTError(
             f"{variant.tfds_name} has no sources of its own, and cannot be linked or "
             f"rebuilt. Expected one of the ten. Give {whole}."
+        )
+    if dataset.name not in ARCHIVES:
+        raise errors.MedMNISTError(
+            f"What {dataset.name} was made of is not known here. Expected one of "
+            f"{', '.join(ARCHIVES)}. `medmnist-tfds audit` looks at any dataset."
         )
     return ARCHIVES[dataset.name]
 
@@ -191,7 +196,7 @@ def _read() -> Mapping[str, Archive]:
     path = pathlib.Path(__file__).with_name("archives.json")
     every = json.loads(path.read_text(encoding="utf-8"))
     return types.MappingProxyType(
-        {name: _archive(name, every[name], every) for name in catalog.DATASETS}
+        {n: _archive(n, every[n], every) for n in catalog.DATASETS if n in every}
     )
 
 

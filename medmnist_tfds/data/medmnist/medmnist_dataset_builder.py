@@ -1,4 +1,4 @@
-"""TFDS builder `medmnist`: the ten real datasets, from the official `.npz` files.
+"""TFDS builder `medmnist`: the real datasets, from the official `.npz` files.
 
 Never changes a pixel or a label, nor the order but where a dataset is regrouped; never
 knows a number that is not in the catalog.
@@ -16,26 +16,34 @@ def _configs() -> list[tfds.core.BuilderConfig]:
     datasets = [*catalog.DATASETS.values(), *catalog.all_regrouped()]
     sizes = sorted({s for d in datasets for r in d.releases.values() for s in r.files})
     return [
-        tfds.core.BuilderConfig(
-            name=dataset.name if size == 28 else f"{dataset.name}_{size}",
-            description=f"{dataset.paper_name}, {size}x{size} pixels.",
-            # Sizes above 28 came with release 3.0.0: it is their only and default one.
-            version=None if size == 28 else tfds.core.Version("3.0.0"),
-        )
+        _config(catalog.variant(dataset.name, size=size))
         for size in sizes
         for dataset in datasets
+        if any(size in release.files for release in dataset.releases.values())
     ]
 
 
+def _config(variant: catalog.Variant) -> tfds.core.BuilderConfig:
+    pixels = "x".join(map(str, variant.image_shape[:-1]))
+    version = variant.release.version  # the first that has them: their default one
+    is_usual = version == catalog.DEFAULT_VERSION
+    return tfds.core.BuilderConfig(
+        name=variant.config,
+        description=f"{variant.dataset.paper_name}, {pixels} pixels.",
+        version=None if is_usual else tfds.core.Version(version),
+    )
+
+
 class Builder(builders.MedMNISTBuilder):
-    """The ten datasets of the MedMNIST Classification Decathlon."""
+    """The eighteen datasets of MedMNIST, ten of them those of the Decathlon."""
 
     VERSION = tfds.core.Version(catalog.DEFAULT_VERSION)
     SUPPORTED_VERSIONS = [tfds.core.Version("3.0.0")]
     RELEASE_NOTES = {
         "1.0.0": "The Decathlon as published (Zenodo record 4269852).",
         "3.0.0": "Today's official release (Zenodo record 10519652): blank images "
-        "removed from the organ datasets; sizes 64, 128 and 224.",
+        "removed from the organ datasets; sizes 64, 128 and 224; eight more datasets, "
+        "six of them volumes.",
     }
     BUILDER_CONFIGS = _configs()
     MANUAL_DOWNLOAD_INSTRUCTIONS = (

@@ -39,7 +39,7 @@ class Builder(medmnist_dataset_builder.Builder):
         "3.0.0": "In the splits and the order of release 3.0.0.",
     }
     builder_configs = _OfAnySize()
-    BUILDER_CONFIGS = list(map(builder_configs.get, catalog.DATASETS))
+    BUILDER_CONFIGS = list(map(builder_configs.get, catalog.SUITES["decathlon"]))
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Put here, or into MEDMNIST_ROOT, what `medmnist-tfds rebuild` has made."
     )
