@@ -1,46 +1,44 @@
 """Augmentations for `pipeline.Split.train_batches`, the same numbers in all lanes.
 
-Each makes a function of images and a seed: a pure one, so that an order of training can
-be repeated, and gone on with. Never changes the order or the labels.
+Each makes a function of images, or of volumes, and a seed: a pure one, so that an order
+of training can be repeated, and gone on with. Never changes the order or the labels.
 """
 
-import math
 from collections.abc import Callable
 
 import tensorflow as tf
+
+from medmnist_tfds.data import records
+from medmnist_tfds.train import moving
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def rotate(degrees: float) -> Augmentation:
-    """Turns each image about its centre, by up to so many degrees either way."""
+    """Turns each image about its centre, by up to so many degrees either way.
+
+    A volume is turned about an axis of any direction.
+    """
 
     def function(images, seed):
-        count, height, width, _ = images.shape
-        bound = math.radians(degrees)
-        angles = tf.random.stateless_uniform((count,), seed, -bound, bound)
-        cos, sin, zero = tf.cos(angles), tf.sin(angles), tf.zeros(count)
-        x, y = (width - 1) / 2, (height - 1) / 2
-        rows = [cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos]
-        return _moved(images, [*rows, zero, zero])
+        axes, count = len(images.shape) - 2, images.shape[0]
+        draw = tf.random.stateless_uniform((count,), seed, -1.0, 1.0)
+        turns = moving.turns(draw * degrees, _directions(axes, count, seed))
+        return moving.moved(images, turns, tf.zeros((count, axes)))
 
     return function
 
 
 def translate(pixels: int) -> Augmentation:
-    """Moves each image by up to so many pixels, up or down and left or right."""
+    """Moves each image by up to so many whole pixels, along each of its axes."""
 
     def function(images, seed):
-        count = images.shape[0]
-        x, y = tf.unstack(
-            tf.random.stateless_uniform(
-                (2, count), seed, -pixels, pixels + 1, dtype=tf.int32
-            )
+        axes, count = len(images.shape) - 2, images.shape[0]
+        shifts = tf.random.stateless_uniform(
+            (axes, count), seed, -pixels, pixels + 1, dtype=tf.int32
         )
-        one, zero = tf.ones(count), tf.zeros(count)
-        x, y = tf.cast(x, tf.float32), tf.cast(y, tf.float32)
-        rows = [one, zero, -x, zero, one, -y, zero, zero]
-        return _moved(images, rows)
+        still = tf.eye(axes, batch_shape=(count,))
+        return moving.moved(images, still, -tf.cast(tf.transpose(shifts), tf.float32))
 
     return function
 
@@ -50,36 +48,28 @@ def affine(
 ) -> Augmentation:
     """Turns, zooms, moves and mirrors each image, in one step, so that it blurs once.
 
-    What comes in at the border is the image, mirrored there.
+    What comes in at the border is the image, mirrored there. A volume is turned about
+    an axis of any direction.
 
     Args:
       degrees: turned by up to so many, either way.
       zoom: enlarged or made smaller by a factor of up to exp(zoom).
-      pixels: moved by up to so many of 28, up or down and left or right.
-      mirrors: `horizontal`, `vertical`: half of the images are mirrored so.
+      pixels: moved by up to so many of 28, along each axis.
+      mirrors: of `records.MIRRORS`: half of the images are mirrored so.
     """
 
     def function(images, seed):
-        count, height, width, _ = images.shape
-        draw = tf.random.stateless_uniform((6, count), seed, -1.0, 1.0)
-        angles, zooms, right, down, flip_x, flip_y = tf.unstack(draw)
-        x_sign = _sign(flip_x, "horizontal" in mirrors)
-        y_sign = _sign(flip_y, "vertical" in mirrors)
-        size = tf.exp(zooms * zoom)
-        cos = size * tf.cos(angles * math.radians(degrees))
-        sin = size * tf.sin(angles * math.radians(degrees))
-        x, y, zero = (width - 1) / 2, (height - 1) / 2, tf.zeros(count)
-        across = [cos * x_sign, -sin * y_sign]
-        along = [sin * x_sign, cos * y_sign]
-        rows = [
-            *across,
-            x - across[0] * x - across[1] * y + right * pixels * width / 28,
-            *along,
-            y - along[0] * x - along[1] * y + down * pixels * height / 28,
-            zero,
-            zero,
-        ]
-        return _moved(images, rows, fill="REFLECT")
+        axes, count = len(images.shape) - 2, images.shape[0]
+        draw = tf.random.stateless_uniform((2 + 2 * axes, count), seed, -1.0, 1.0)
+        angles, zooms, *others = tf.unstack(draw)
+        shifts, flips = others[:axes], others[axes:]
+        may_flip = [name in mirrors for name in list(records.MIRRORS)[:axes]]
+        signs = [_sign(*each) for each in zip(flips, may_flip, strict=True)]
+        turns = moving.turns(angles * degrees, _directions(axes, count, seed))
+        turns *= tf.exp(zooms * zoom)[:, None, None] * tf.stack(signs, -1)[:, None]
+        size = tf.constant([*images.shape[-2:0:-1]], tf.float32)  # width first
+        shifts = tf.stack(shifts, axis=-1) * pixels * size / 28
+        return moving.moved(images, turns, shifts, fill="REFLECT")
 
     return function
 
@@ -93,10 +83,11 @@ def brightness(brighter: float, *, contrast: float) -> Augmentation:
     """
 
     def function(images, seed):
-        draw = tf.random.stateless_uniform((2, images.shape[0], 1, 1, 1), seed, -1, 1)
-        light, more = tf.unstack(draw)
+        inner = range(1, len(images.shape))
+        form = (2, images.shape[0], *(1 for _ in inner))
+        light, more = tf.unstack(tf.random.stateless_uniform(form, seed, -1, 1))
         floats = tf.cast(images, tf.float32)
-        mean = tf.reduce_mean(floats, axis=(1, 2, 3), keepdims=True)
+        mean = tf.reduce_mean(floats, axis=list(inner), keepdims=True)
         changed = (floats - mean) * tf.exp(more * contrast)
         changed += mean * tf.exp(light * brighter)
         return tf.cast(tf.clip_by_value(tf.round(changed), 0, 255), tf.uint8)
@@ -104,19 +95,14 @@ def brightness(brighter: float, *, contrast: float) -> Augmentation:
     return function
 
 
+def _directions(axes: int, count: int, seed: tf.Tensor) -> tf.Tensor | None:
+    """Of axes to turn about, (count, 3); of images there is one only."""
+    if axes == 2:
+        return None
+    place = tf.random.experimental.stateless_fold_in(seed, axes)
+    return tf.random.stateless_normal((count, 3), place)
+
+
 def _sign(drawn: tf.Tensor, may_be_negative: bool) -> tf.Tensor:
     """1 or -1, and never 0, which would make an image of one line."""
     return tf.where(may_be_negative & (drawn < 0), -1.0, 1.0)
-
-
-def _moved(images: tf.Tensor, rows: list[tf.Tensor], fill="CONSTANT") -> tf.Tensor:
-    """Images moved by projective transforms, bilinear; `fill` says what comes in."""
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack(rows, axis=1),
-        output_shape=images.shape[1:3],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode=fill,
-    )
-    return tf.ensure_shape(moved, images.shape)

@@ -31,8 +31,8 @@ def claim(folder: pathlib.Path, config: dict) -> dict | None:
     """Makes the folder for the run that `config` describes.
 
     A run that is there goes on if nothing but `epochs` and `patience` differ, and those
-    would not have ended it before. Where the learning rate falls to 0, it does so in
-    its `epochs`: these are fixed, too.
+    would not have ended it before. Where the learning rate falls, it does so in its
+    `epochs`: these are fixed, too.
 
     Returns:
       The run's result if it has been finished. If not, state and results stay: these
@@ -147,7 +147,7 @@ def _why(existing: dict, wanted: dict) -> str:
     if old["epochs"] == new["epochs"] or schedules == {"constant"}:
         return ""
     return (
-        " Its learning rate falls to 0 in just its epochs: it cannot go on to more, "
+        " Its learning rate falls in just its epochs: it cannot go on to more, "
         "which would be another run."
     )
 

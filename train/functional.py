@@ -37,7 +37,7 @@ class MayBeFunctional:
 
     def __call__(self, *arguments, **options):
         if arguments:
-            outputs.check_channels(self, arguments[0])
+            outputs.check_images(self, arguments[0])
         return super().__call__(*arguments, **options)
 
     def get_compile_config(self):

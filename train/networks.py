@@ -8,7 +8,7 @@ import pathlib
 import keras
 
 from medmnist_tfds import models
-from medmnist_tfds.data import catalog
+from medmnist_tfds.data import catalog, records
 from medmnist_tfds.models import compat, plain, precision
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.train import lessons, losses, optimizers, outputs
@@ -16,16 +16,22 @@ from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import model as xla
 
 
-def check_size(variant: catalog.Variant, recipe: recipes.Recipe) -> None:
-    """MedMNISTError if one of the networks does not take images of that size."""
-    members = recipe.model.split("+")
-    of_28 = [name for name in members if name in recipes.OF_THE_PAPER]
-    if variant.size != 28 and of_28:
-        small = variant.tfds_name.split(":")[0].removesuffix(f"_{variant.size}")
+def check(variant: catalog.Variant, recipe: recipes.Recipe) -> None:
+    """MedMNISTError if one of the networks does not take what the variant has."""
+    members, form = recipe.model.split("+"), variant.dataset.form
+    of_images = [name for name in members if name in recipes.OF_IMAGES]
+    if form == "volumes" and of_images:
         raise errors.MedMNISTError(
-            f"{variant.config} has images of {variant.size} pixels. Expected 28, what "
-            f"{of_28[0]} takes. Train {small.removeprefix('medmnist/')}, with "
-            "resolution=224 for the larger networks, or by the recipe fast or best."
+            f"{variant.dataset.name} has volumes, and {of_images[0]} takes images. "
+            f"Expected of {', '.join(recipes.MODELS)} another one. Train by the recipe "
+            "v2_3d or fast, or set another model."
+        )
+    if recipe.resolution != 28 and (form == "volumes" or variant.size != 28):
+        shape = "x".join(map(str, variant.image_shape[:-1]))
+        raise errors.MedMNISTError(
+            f"resolution={recipe.resolution} enlarges images of 28 pixels, and "
+            f"{variant.config} has {form} of {shape}. Expected 28, by which the "
+            "networks see them as they are. Leave resolution out."
         )
 
 
@@ -53,12 +59,12 @@ def _kept(members: keras.Model, variant, recipe) -> keras.Model:
 
 
 def _views(images, mirrors) -> list:
-    """The images, and their mirror images in each of the ways and in both."""
+    """The images, and their mirror images in each of the ways and in all of them."""
     views = [images]
-    if "horizontal" in mirrors:
-        views += [view[:, :, ::-1] for view in views]
-    if "vertical" in mirrors:
-        views += [view[:, ::-1] for view in views]
+    for mirror in mirrors:
+        axis = len(images.shape) + records.MIRRORS[mirror]
+        turned = (slice(None),) * axis + (slice(None, None, -1),)
+        views += [view[turned] for view in views]
     return views
 
 
@@ -94,8 +100,13 @@ def _apart(members: list[keras.Model]) -> list[keras.Model]:
 
 def _member(name: str, variant: catalog.Variant, recipe: recipes.Recipe):
     dataset, build = variant.dataset, models.NETWORKS[name]
-    pixels = recipe.resolution if name in recipes.OF_THE_PAPER else variant.size
-    return build(dataset.num_labels, dataset.channels, pixels)
+    if name in recipes.OF_THE_PAPER and recipe.resolution != 28:
+        options = {"resolution": recipe.resolution}
+    else:
+        options = {"size": variant.size}
+    if dataset.form == "volumes":
+        options["convolution"] = recipe.convolution
+    return build(dataset.num_labels, dataset.channels, **options)
 
 
 def compiled(

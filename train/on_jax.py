@@ -124,7 +124,7 @@ class XLAModel(functional.MayBeFunctional, keras.Model):
 
     def stateless_call(self, trainable, others, *arguments, **options):
         if arguments:  # Keras' steps come here, not to `__call__`
-            outputs.check_channels(self, arguments[0])
+            outputs.check_images(self, arguments[0])
         return super().stateless_call(trainable, others, *arguments, **options)
 
     def fit(self, *arguments, **options):

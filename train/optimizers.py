@@ -8,17 +8,24 @@ import keras
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
 
-NAMES = ("sgd", "sgdw", "adamw", "lamb", "moving_average", "lookahead")
+NAMES = ("sgd", "sgdw", "adam", "adamw", "lamb", "moving_average", "lookahead")
 _WARM_UP = 0.15  # of the steps of a cosine schedule
+_FALLS = (0.5, 0.75)  # of the steps of a schedule in steps, to a tenth each time
 
 
 def schedule(name: str, learning_rate: float, *, steps: int):
-    """A learning rate for `optimizer`: `constant`, or `cosine`.
+    """A learning rate for `optimizer`: `constant`, `cosine` or `steps`.
 
-    The latter rises from 0 for 15 % of the steps, then falls to 0 as half a cosine.
+    A cosine rises from 0 for 15 % of the steps, then falls to 0 as half a cosine; in
+    `steps` the rate is divided by 10 after half and after three quarters of them.
     """
     if name == "constant":
         return learning_rate
+    if name == "steps":
+        # The first step by a lower rate is that after a boundary: steps count from 0.
+        boundaries = [round(steps * part) - 1 for part in _FALLS]
+        rates = [learning_rate / 10**fall for fall in range(len(_FALLS) + 1)]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
     warm_up = max(1, round(steps * _WARM_UP))
     return keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -40,11 +47,11 @@ def optimizer(
 
     Args:
       name: `sgd`; `sgdw`, SGD with decoupled weight decay (Loshchilov and Hutter,
-        2019); `adamw`, Adam with it; `lamb` (You et al., 2020); `moving_average`, SGD
-        that also averages the weights; `lookahead` around SGD (Zhang et al., 2019), in
-        TensorFlow Addons only.
-      learning_rate: a number, or for `sgd` and `adamw` also a schedule.
-      momentum: of all but `adamw` and `lamb`.
+        2019); `adam`, with PyTorch's epsilon; `adamw`, Adam with that decay; `lamb`
+        (You et al., 2020); `moving_average`, SGD that also averages the weights;
+        `lookahead` around SGD (Zhang et al., 2019), in TensorFlow Addons only.
+      learning_rate: a number, or for `sgd`, `adam` and `adamw` also a schedule.
+      momentum: of all but `adam`, `adamw` and `lamb`.
       weight_decay: for `sgdw` and `adamw`: each step takes learning_rate * weight_decay
         of a weight away, as in Keras 3 (TensorFlow Addons' own is not multiplied).
       average_decay: for `moving_average`, of the average that there was.
@@ -58,6 +65,8 @@ def optimizer(
         )
     if name == "sgd":
         return keras.optimizers.SGD(learning_rate, momentum)
+    if name == "adam":
+        return keras.optimizers.Adam(learning_rate, epsilon=1e-8)
     if name == "adamw":
         return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay)
     if name == "lookahead":

@@ -14,33 +14,42 @@ from medmnist_tfds.train import labelled
 
 MEMBERS = "members"  # an output (examples, members, columns), scored by its mean
 _KINDS = {1: "grey", 3: "RGB"}
+_FORMS = {4: "images", 5: "volumes"}  # by the axes of a batch of them
 
 
-def check_channels(model: keras.Model, inputs) -> None:
-    """Refuses RGB images for a grey network, and the reverse.
+def check_images(model: keras.Model, inputs) -> None:
+    """Refuses images of other axes, size or colours than the model takes.
 
     Args:
       model: any; what it takes is known of functional and sequential ones.
-      inputs: images, or their spec; several inputs are not looked at.
+      inputs: images or volumes, or their spec; several inputs are not looked at.
     """
     takes = getattr(model, "input_shape", None)
     shape = tf.TensorShape(getattr(inputs, "shape", None))
-    if not isinstance(takes, tuple) or len(takes) != 4 or shape.rank != 4:
+    if not isinstance(takes, tuple) or {len(takes), shape.rank} - _FORMS.keys():
         return
-    given, wanted = shape[-1], takes[-1]
-    if None in (given, wanted) or given == wanted:
+    given, wanted = shape[1:], tf.TensorShape(takes[1:])
+    if given.is_compatible_with(wanted):
         return
+    if given.rank != wanted.rank:
+        has, needs = _FORMS[shape.rank], _FORMS[len(takes)]
+        change = f"Build a network for {has}, or take a dataset of {needs}."
+    elif not given[-1:].is_compatible_with(wanted[-1:]):
+        has, needs = _colours(given[-1]), _colours(wanted[-1])
+        change = f"Build the network with channels={given[-1]}, or convert the images."
+    else:
+        has, needs = f"{given[-2]} pixels wide", f"{wanted[-2]}"
+        change = f"Build the network with size={given[-2]}, or resize the images."
     raise errors.MedMNISTError(
-        f"The images are {_colours(given)}, but {model.name} takes {_colours(wanted)}. "
-        f"Expected images {tuple(takes[1:])}. Build the network with channels={given}, "
-        "or convert the images."
+        f"The images are {has}, but {model.name} takes {needs}. Expected images "
+        f"{tuple(wanted)}. {change}"
     )
 
 
 def predict(model: keras.Model, images, name: str | int | None) -> np.ndarray:
     """The output that `name` says, float64 (rows, columns), for batches of images."""
     spec = images.element_spec[0]
-    check_channels(model, spec)
+    check_images(model, spec)
     given = model.predict(images, verbose=0)
     known = getattr(model, "output_names", None)  # None: a subclassed model in Keras 3
     if known is None and isinstance(model, keras.Sequential):  # on JAX

@@ -9,7 +9,8 @@ import re
 
 from medmnist_tfds.process import errors
 
-OF_THE_PAPER = ("resnet18", "resnet50")  # they take images of 28 pixels only
+OF_THE_PAPER = ("resnet18", "resnet50")  # they may enlarge images of 28 pixels
+OF_IMAGES = ("efficientnet",)  # has no form for volumes
 MODELS = (*OF_THE_PAPER, "resnet10", "efficientnet")
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False"}
 
@@ -74,9 +75,17 @@ class Recipe:
     )
     resolution: int = _field(
         28,
-        "pixels that the paper's networks see, enlarged inside them",
+        "224: images of 28 pixels are enlarged to it inside the paper's networks; "
+        "28: images of any size are seen as they are",
         choices=(28, 224),
         known_as="size image_size img_size pixels",
+    )
+    convolution: str = _field(
+        "acs",
+        "of networks that take volumes: in planes (2.5d), in all three axes (3d), or a "
+        "third of the filters in the planes of each axis (acs; Yang et al., 2021)",
+        choices=("2.5d", "3d", "acs"),
+        known_as="conv convolutions kernel",
     )
     epochs: int = _field(
         100,
@@ -100,7 +109,7 @@ class Recipe:
     optimizer: str = _field(
         "sgd",
         "what makes steps of gradients",
-        choices=("sgd", "adamw"),
+        choices=("sgd", "adam", "adamw"),
         known_as="opt optim optimiser",
     )
     learning_rate: float = _field(
@@ -108,8 +117,9 @@ class Recipe:
     )
     schedule: str = _field(
         "constant",
-        "of the learning rate; cosine rises for 15 % of the steps, then falls to 0",
-        choices=("constant", "cosine"),
+        "of the learning rate; cosine rises for 15 % of the steps, then falls to 0; "
+        "steps is divided by 10 after half and three quarters of them",
+        choices=("constant", "cosine", "steps"),
         known_as="scheduler decay annealing lr_schedule",
     )
     momentum: float = _field(0.9, "of SGD", bounds=(0, 1 - 1e-9), known_as="beta")
@@ -122,7 +132,8 @@ class Recipe:
     augment: str = _field(
         "none",
         "what images go through in training; light: mirrored as their dataset allows, "
-        "turned, zoomed, moved, brighter and darker, by a little",
+        "turned, zoomed, moved, brighter and darker, by a little; of volumes in all "
+        "three axes",
         choices=("none", "light"),
         known_as="augmentation aug augmentations",
     )
@@ -204,6 +215,10 @@ class Recipe:
 
 
 PAPER = Recipe()  # section 3.1 of the Decathlon paper, and its official code
+# Of MedMNIST v2 (Yang et al., Scientific Data 2023, 10:41) and its official code, by
+# which the published values of its twelve datasets of images and six of volumes are.
+V2 = Recipe(optimizer="adam", schedule="steps")
+V2_3D = dataclasses.replace(V2, batch_size=32)
 # From scratch, at a fraction of the cost: docs/recipes.md says why each line is here.
 FAST = Recipe(
     model="resnet10",
@@ -227,7 +242,7 @@ BEST = dataclasses.replace(
     max_images=500_000,
     learning_rate=1e-3,
 )
-RECIPES = {"paper": PAPER, "fast": FAST, "best": BEST}
+RECIPES = {"paper": PAPER, "fast": FAST, "best": BEST, "v2": V2, "v2_3d": V2_3D}
 
 
 def named(name: str) -> Recipe:

@@ -163,7 +163,7 @@ def _examples(variant: catalog.Variant) -> int:
 
 def _check(variant, recipe, seed, strategy) -> None:
     """Refuses what can be known to fail before any data are prepared."""
-    networks.check_size(variant, recipe)
+    networks.check(variant, recipe)
     if type(seed) is not int or not 0 <= seed < 2**32:
         raise errors.MedMNISTError(
             f"The seed is {seed!r}. Expected a whole number from 0 to {2**32 - 1}."
@@ -206,11 +206,14 @@ def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:
 
 
 def _default_folder(variant, recipe, seed) -> pathlib.Path:
-    """`runs/phantom-breast_resnet18-28_seed0`."""
-    version = variant.release.version
+    """`runs/phantom-breast_resnet18-28_seed0`, `.../organ_3d_resnet18-acs-28_seed0`."""
+    dataset, version = variant.dataset, variant.release.version
     data = f"{variant.prefix}{variant.config}"
-    data += "" if version == catalog.DEFAULT_VERSION else f"-{version}"
-    return pathlib.Path("runs", f"{data}_{recipe.model}-{recipe.resolution}_seed{seed}")
+    data += "" if version == dataset.default_version(variant.size) else f"-{version}"
+    pixels = str(variant.size if recipe.resolution == 28 else recipe.resolution)
+    if dataset.form == "volumes":
+        pixels = f"{recipe.convolution}-{pixels}"
+    return pathlib.Path("runs", f"{data}_{recipe.model}-{pixels}_seed{seed}")
 
 
 def _result(path: pathlib.Path, result: dict) -> Result:

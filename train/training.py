@@ -55,7 +55,7 @@ def train_best(
       KeyboardInterrupt: interrupted before the first epoch ended.
     """
     recipe = recipe.of_size(train.examples)
-    networks.check_size(variant, recipe)
+    networks.check(variant, recipe)
     strategies.check_batch_size(recipe.batch_size, strategy)
     _make_repeatable(recipe, seed, console)
     is_chief = strategies.is_chief(strategy)
