@@ -185,19 +185,23 @@ def montage(
             show_default="montage_NAME_SPLIT.png",
         ),
     ] = None,
+    gif: Annotated[
+        bool, typer.Option("--gif", help="Volumes as a moving picture, slice by slice.")
+    ] = False,
     phantom: options.Phantom = False,
     data_dir: options.DataDir = None,
     manual_dir: options.ManualDir = None,
 ) -> None:
-    """Draws a picture of some images of each class."""
+    """Draws a picture of some images of each class; of volumes the middle slices."""
     variant = catalog.parse(name, phantom=phantom)
     catalog.check_split(split)
     builder = _prepared(variant, data_dir, manual_dir)
     from medmnist_tfds.commands import montage as pictures
     from medmnist_tfds.data import pipeline
 
-    path = out or pathlib.Path(f"montage_{variant.flag}_{split}.png")
-    pictures.write(pipeline.Split(builder, split), variant, path=path)
+    suffix, write = ("gif", pictures.write_moving) if gif else ("png", pictures.write)
+    path = out or pathlib.Path(f"montage_{variant.flag}_{split}.{suffix}")
+    write(pipeline.Split(builder, split), variant, path=path)
     terminal.say(f"Wrote {path}")
 
 

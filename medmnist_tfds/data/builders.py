@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import importlib
 import itertools
-import logging
 import warnings
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +16,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from medmnist_tfds.data import catalog, formats, png, progress
-from medmnist_tfds.process import errors
+from medmnist_tfds.process import errors, quiet
 
 HOMEPAGE = "https://medmnist.com/"
 _MANY = 5_000  # images: a second of writing; fewer have no bar
@@ -44,7 +43,7 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             known = catalog.parse(f"{self.name}/{name}").config
             config = ":".join([known, *version])
         expected = ("Using custom data configuration", "Found a different version")
-        with _without_warning(*expected):
+        with quiet.without_warning(*expected):
             super().__init__(config=config, **options)
         if file_format:
             wanted = formats.Format.from_value(file_format)
@@ -176,14 +175,13 @@ class MedMNISTBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def as_dataset(self, split=None, *, shuffle_files=False, read_config=None, **more):
         """As TFDS's own; `shuffle_files` gives up the official order."""
         formats.for_tf_data(self)
-        if not shuffle_files:
-            return super().as_dataset(split, read_config=read_config, **more)
-        config = read_config or tfds.ReadConfig()
-        # The guard is for those who do not know that files come in another order.
-        config = dataclasses.replace(config, enable_ordering_guard=False)
-        with _without_warning("ordered dataset"):
+        if shuffle_files:
+            read_config = read_config or tfds.ReadConfig()
+            # The guard is for those who do not know that files come in another order.
+            read_config = dataclasses.replace(read_config, enable_ordering_guard=False)
+        with quiet.without_warning("ordered dataset", quiet.TFDS_DTYPE):
             return super().as_dataset(
-                split, shuffle_files=True, read_config=config, **more
+                split, shuffle_files=shuffle_files, read_config=read_config, **more
             )
 
     def as_data_source(self, split=None, **more):
@@ -202,21 +200,6 @@ def _tfdss_bars_hidden() -> Iterator[bool]:
         yield were_shown
     finally:
         tfds.display_progress_bar(were_shown)
-
-
-@contextlib.contextmanager
-def _without_warning(*texts: str) -> Iterator[None]:
-    """Meanwhile, without TFDS's warnings of what has been asked for."""
-    logger = logging.getLogger("absl")
-
-    def is_other(record: logging.LogRecord) -> bool:
-        return not any(text in record.getMessage() for text in texts)
-
-    logger.addFilter(is_other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_other)
 
 
 def warn_of(variant: catalog.Variant) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from medmnist_tfds.data import formats, shuffle
-from medmnist_tfds.process import errors
+from medmnist_tfds.process import errors, quiet
 
 _SHUFFLE_BUFFER = 2**28  # bytes of images a split is shuffled in
 
@@ -88,7 +88,8 @@ class Streamed:
         return padded.batch(batch_size, drop_remainder=True)
 
     def _examples(self) -> tf.data.Dataset:
-        return self._builder.as_dataset(split=self._name, as_supervised=True)
+        with quiet.without_warning(quiet.TFDS_DTYPE):  # of builders that TFDS makes
+            return self._builder.as_dataset(split=self._name, as_supervised=True)
 
 
 def _check_readable(builder, name: str) -> None:

@@ -1,14 +1,32 @@
-"""Keeps TensorFlow's start-up chatter out of a terminal.
+"""Keeps TensorFlow's start-up chatter out of a terminal, and warnings of no use.
 
 Never hides an error: what was held back is shown if the import fails. Only the command
-line uses it; a library must not change its user's environment.
+line holds back what TensorFlow says: a library must not change its user's environment.
 """
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+
+TFDS_DTYPE = "`FeatureConnector.dtype` is"  # TFDS, of its own way to read a volume
+
+
+@contextlib.contextmanager
+def without_warning(*texts: str) -> Iterator[None]:
+    """Meanwhile, without TFDS's warnings of what has been asked for."""
+    logger = logging.getLogger("absl")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not any(text in record.getMessage() for text in texts)
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ class Step:
     def __init__(self, variant: catalog.Variant, recipe: recipes.Recipe, devices):
         self.devices, dataset = devices, variant.dataset
         is_multilabel = dataset.task is catalog.Task.MULTILABEL
-        self._image = ((28, 28, dataset.channels), "uint8")
+        self._image = (variant.image_shape, "uint8")
         # As `pipeline.Split.train_batches` gives them.
         self._label = (
             ((dataset.num_labels,), "uint8") if is_multilabel else ((), "int64")
