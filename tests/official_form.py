@@ -41,7 +41,8 @@ except errors.MedMNISTError as error:
 def official_arrays(name: str = "breast", **changes) -> dict:
     """Six arrays of the official form; `changes` replaces some, None removes one."""
     dataset, generator = catalog.DATASETS[name], np.random.default_rng(0)
-    pixels = (28, 28, 3) if dataset.channels == 3 else (28, 28)
+    *pixels, channels = catalog.variant(name).image_shape
+    pixels += [channels] * (channels > 1)
     highest = 1 if dataset.label_columns > 1 else dataset.num_labels - 1
     arrays = {}
     for split, count in COUNTS.items():

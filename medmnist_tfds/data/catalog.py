@@ -64,13 +64,9 @@ def variant(
 
 
 def _elsewhere(dataset: Dataset, size: int) -> str:
-    """Which release has that size, or sizes that another one has."""
-    sizes = {v: sorted(release.files) for v, release in dataset.releases.items()}
-    having = [version for version in sizes if size in sizes[version]]
-    if having:
-        return f" Release {having[0]} has them."
-    more = max(sizes, key=lambda version: len(sizes[version]))
-    return f" Release {more} has {', '.join(map(str, sizes[more]))}."
+    """A sentence, with a blank before it, where another release has that size."""
+    having = [v for v, release in dataset.releases.items() if size in release.files]
+    return f" Release {having[0]} has them." if having else ""
 
 
 def all_regrouped() -> tuple[Dataset, ...]:

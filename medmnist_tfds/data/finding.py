@@ -124,12 +124,25 @@ def _verify(path: pathlib.Path, file: catalog.File) -> None:
             content.read(256).lstrip().lower().startswith((b"<!doctype", b"<html"))
         )
     kind = "is a web page saved as .npz" if is_page else "is not the official file"
+    if other := _official(md5):
+        kind = f"is the official file of {other.tfds_name}, {other.file.name}"
     raise errors.MedMNISTError(
         f"{path} {kind}: it has {path.stat().st_size} bytes and MD5 {md5}, "
         f"expected {file.bytes or 'the official'} bytes and MD5 {file.md5}. It may be "
         "cut off, changed, or of another release. Delete it and run again to download "
         f"{file.url}"
     )
+
+
+def _official(md5: str) -> catalog.Variant | None:
+    """Whose official file has that MD5, if any: perhaps of another name here."""
+    for dataset in catalog.DATASETS.values():
+        for release in dataset.releases.values():
+            for size, file in release.files.items():
+                if file.md5 == md5:
+                    found = {"dataset": dataset, "release": release, "size": size}
+                    return catalog.Variant(**found)
+    return None
 
 
 def _download(file: catalog.File, looked: str, retries: int) -> pathlib.Path:

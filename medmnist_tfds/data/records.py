@@ -110,8 +110,9 @@ class Dataset:
 
     def default_version(self, size: int = 28) -> str:
         """The first release that has images of that size: the paper's, if it does."""
-        fitting = [v for v, release in self.releases.items() if size in release.files]
-        return fitting[0] if fitting else next(iter(self.releases))
+        sizes = {version: release.files for version, release in self.releases.items()}
+        fitting = [version for version in sizes if size in sizes[version]]
+        return fitting[0] if fitting else max(sizes, key=lambda v: len(sizes[v]))
 
     @property
     def form(self) -> str:

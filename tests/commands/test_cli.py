@@ -12,6 +12,7 @@ import processes
 import pytest
 import tensorflow_datasets as tfds
 import typer
+from PIL import Image
 
 import medmnist_tfds
 from medmnist_tfds.commands import cli
@@ -191,6 +192,21 @@ def test_montage_draws_a_picture(data_dir, phantom, tmp_path):
         done = run("montage", "derma", "--phantom", *places)
         assert done.returncode == 0 and str(out) in done.stdout
         assert out.read_bytes().startswith(start)
+
+
+def test_montage_of_volumes_has_three_planes_or_moves_through_the_depth(
+    data_dir, phantom, tmp_path, refusal
+):
+    phantom("fracture_3d")
+    for suffix, options in (("png", []), ("gif", ["--gif"])):
+        out = tmp_path / f"fracture.{suffix}"
+        places = ["--data-dir", data_dir, "--out", out]
+        done = run("montage", "fracture_3d", "--phantom", *options, *places)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"Wrote {out}\n" and not done.stderr
+    assert Image.open(out).n_frames == 28
+    said = refusal("montage", "breast", "--phantom", "--gif", "--data-dir", data_dir)
+    assert "breast has images, which do not move" in said and "organ_3d" in said
 
 
 def test_montage_refuses_a_format_that_pictures_do_not_have(

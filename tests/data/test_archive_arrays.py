@@ -14,7 +14,7 @@ from medmnist_tfds.data import archive, catalog
 # Content
 
 
-@pytest.mark.parametrize("name", ["breast", "retina", "chest"])
+@pytest.mark.parametrize("name", ["breast", "retina", "chest", "organ_3d"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_archive_gives_images_with_channels_and_labels_as_stored(places, name, order):
     arrays = official_form.official_arrays(name)
@@ -23,7 +23,7 @@ def test_archive_gives_images_with_channels_and_labels_as_stored(places, name, o
     for split, count in official_form.COUNTS.items():
         images, labels = opened.images(split), opened.labels(split)
         assert images.dtype == labels.dtype == np.uint8
-        assert images.shape == (count, 28, 28, catalog.DATASETS[name].channels)
+        assert images.shape == (count, *catalog.variant(name).image_shape)
         expected = arrays[f"{split}_images"].reshape(images.shape)
         np.testing.assert_array_equal(images, expected)
         np.testing.assert_array_equal(labels, arrays[f"{split}_labels"])
@@ -56,6 +56,10 @@ def zeros(*shape: int, dtype=np.uint8) -> np.ndarray:
         ("breast", "test_images", zeros(3, 28, 27), ["(3, 28, 27)", "(3, 28, 28)"]),
         ("breast", "val_images", zeros(2, 28, 28, 3), ["28, 3)", "uint8 (2, 28, 28)"]),
         ("retina", "val_images", zeros(2, 28, 28), ["(2, 28, 28)", "(2, 28, 28, 3)"]),
+        ("breast", "val_images", zeros(2, 28, 28, 28), ["28, 28)", "(2, 28, 28)"]),
+        ("organ_3d", "val_images", zeros(2, 28, 28), ["28)", "(2, 28, 28, 28)"]),
+        ("organ_3d", "val_images", zeros(2, 64, 64, 64), ["64)", "(2, 28, 28, 28)"]),
+        ("organ_3d", "val_labels", zeros(2, 11), ["(2, 11)", "integers (2, 1)"]),
         ("breast", "train_images", zeros(4, 28, 28), ["(4, 28, 28)", "(5, 28, 28)"]),
         ("breast", "train_labels", zeros(6, 1), ["(6, 1)", "integers (5, 1)"]),
         ("breast", "train_labels", zeros(5), ["(5,)", "integers (5, 1)"]),
@@ -151,17 +155,33 @@ def test_archive_refuses_a_damaged_array_at_the_latest_when_it_is_read(
     assert official_form.files_in(places) == [official_form.NAME]
 
 
-@pytest.mark.parametrize("name", ["breast", "retina"])
+def real_folder(variant: catalog.Variant) -> pathlib.Path:
+    """Where a user keeps the official file."""
+    for place in official_form.REAL_FOLDERS:
+        if (place / variant.file.name).is_file():
+            return place
+    pytest.skip(f"no {variant.file.name} in MEDMNIST_ROOT or ~/.medmnist")
+
+
+@pytest.mark.parametrize(
+    ("asked", "own"),
+    [("breast", "breast_64"), ("breast", "adrenal_3d"), ("organ_3d", "breast")],
+)
+def test_an_official_file_under_anothers_name_is_told_by_its_own(places, asked, own):
+    asked, own = catalog.parse(asked), catalog.parse(own)
+    content = (real_folder(own) / own.file.name).read_bytes()
+    places["own"].mkdir(parents=True, exist_ok=True)
+    (places["own"] / asked.file.name).write_bytes(content)
+    said = f"is the official file of {own.tfds_name}, {own.file.name}"
+    with official_form.refused(asked.file.name, said, asked.file.md5):
+        archive.Archive(asked, folder=places["own"], download=False)
+
+
+@pytest.mark.parametrize("name", ["breast", "retina", "breast_64", "adrenal_3d"])
 def test_archive_of_the_real_file_has_the_published_counts(name):
-    variant = catalog.variant(name)
-    there = [
-        place
-        for place in official_form.REAL_FOLDERS
-        if (place / variant.file.name).is_file()
-    ]
-    if not there:
-        pytest.skip(f"no {variant.file.name} in MEDMNIST_ROOT or ~/.medmnist")
-    opened = archive.Archive(variant, folder=there[0], download=False)
+    variant = catalog.parse(name)
+    folder = real_folder(variant)
+    opened = archive.Archive(variant, folder=folder, download=False)
     with np.load(opened.path) as arrays:
         for split, examples in variant.release.splits.items():  # Table 1 of the paper
             images, labels = opened.images(split), opened.labels(split)

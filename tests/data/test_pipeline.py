@@ -150,6 +150,16 @@ def test_arrays_may_have_the_form_of_the_official_files():
     assert batch.shape == (4, 4, 4, 1) and numbers.shape == (4,)
 
 
+@pytest.mark.parametrize("shape", [(4, 6, 6, 6), (4, 6, 6, 6, 1), (4, 3, 5, 6, 2)])
+def test_arrays_may_be_volumes_and_grey_cubes_as_in_the_official_files(shape):
+    volumes = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    split = pipeline.Split.from_arrays(volumes, np.arange(4), name="train")
+    wanted = volumes if volumes.ndim == 5 else volumes[..., None]
+    np.testing.assert_array_equal(split.images, wanted, strict=True)
+    for batch, numbers in split.train_batches(4, seed=0).take(1):
+        np.testing.assert_array_equal(batch, wanted[numbers.numpy()], strict=True)
+
+
 def test_arrays_of_a_prepared_split_cannot_be_written_to(phantom, limit):
     split = pipeline.Split(phantom("breast"), "val", memory_limit=limit)
     assert not split.labels.flags.writeable

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from medmnist_tfds.data import pipeline
-from medmnist_tfds.train import augment
+from medmnist_tfds.data import pipeline, records
+from medmnist_tfds.train import augment, moving
 
 SEED = tf.constant([3, 7], tf.int64)
 
@@ -43,6 +43,67 @@ def test_rotated_images_are_those_of_scipy(images):
     for before, after, angle in zip(smooth, turned, np.degrees(angles), strict=True):
         wanted = ndimage.rotate(before, angle, axes=(0, 1), reshape=False, order=1)
         assert abs(after[inner].astype(int) - wanted[inner].astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("fill", ["constant", "reflect"])
+def test_moved_volumes_are_those_of_scipy(fill):
+    shape = (6, 7, 8, 9, 2)
+    volumes = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    degrees, directions = tf.constant([20.0] * 6), tf.random.normal((6, 3), seed=1)
+    turns = moving.turns(degrees, directions)
+    shifts = tf.random.uniform((6, 3), -2.5, 2.5, seed=2)
+    found = moving.moved(tf.constant(volumes), turns, shifts, fill=fill.upper())
+    assert found.dtype == tf.uint8
+    mode = {"constant": "grid-constant", "reflect": "reflect"}[fill]
+    centre = (np.array(shape[1:4]) - 1) / 2
+    for before, after, turn, shift in zip(
+        volumes, found.numpy(), turns.numpy(), shifts.numpy(), strict=True
+    ):
+        # SciPy's axes are those of the array: the depth first.
+        turn, shift = turn[::-1, ::-1].astype(float), shift[::-1]
+        np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-6)
+        assert np.trace(turn) == pytest.approx(1 + 2 * np.cos(np.radians(20)))
+        offset = centre - turn @ centre + shift
+        for channel in range(2):
+            wanted = ndimage.affine_transform(
+                before[..., channel].astype(float), turn, offset, order=1, mode=mode
+            )
+            differs = after[..., channel] - wanted
+            assert differs.min() > -1.01 and differs.max() < 0.01  # cut, not rounded
+
+
+def test_translated_volumes_move_along_all_three_axes():
+    volumes = np.zeros((64, 7, 7, 7, 1), np.uint8)
+    volumes[:, 3, 3, 3] = 255
+    moved = augment.translate(1)(tf.constant(volumes), SEED).numpy()
+    places = np.argwhere(moved[..., 0] == 255)[:, 1:]
+    assert len(places) == 64
+    assert (np.ptp(places, axis=0) == 2).all() and {*places.ravel()} == {2, 3, 4}
+
+
+@pytest.mark.parametrize("mirror", ["horizontal", "vertical", "depth"])
+def test_volumes_are_mirrored_along_the_axes_that_are_allowed(mirror):
+    volumes = np.random.default_rng(0).integers(256, size=(32, 5, 5, 5, 1))
+    volumes = volumes.astype(np.uint8)
+    change = augment.affine(degrees=0, zoom=0, pixels=0, mirrors=(mirror,))
+    moved = change(tf.constant(volumes), SEED).numpy()
+    mirrored = np.flip(volumes, records.MIRRORS[mirror])
+    axes = (1, 2, 3, 4)
+    same = (moved == volumes).all(axis=axes)
+    turned = (moved == mirrored).all(axis=axes)
+    assert (same ^ turned).all() and 8 < turned.sum() < 24
+
+
+def test_a_volume_is_turned_zoomed_moved_and_lit_as_a_whole():
+    half = np.zeros((8, 9, 9, 9, 1), np.uint8)
+    half[:, :4] = 100
+    change = augment.affine(degrees=15, zoom=0.1, pixels=2)
+    moved = change(tf.constant(half), SEED).numpy()
+    assert moved.shape == half.shape and len(np.unique(moved[:, 4], axis=0)) == 8
+    assert (np.abs(moved.mean(axis=(2, 3, 4)) - 100).min(axis=1) < 30).all()
+    lit = augment.brightness(0.5, contrast=0)(tf.constant(half + 50), SEED).numpy()
+    factors = lit.mean(axis=(1, 2, 3, 4)) / (half + 50).mean(axis=(1, 2, 3, 4))
+    assert factors.min() < 0.9 and factors.max() > 1.1
 
 
 @pytest.mark.parametrize("size", [28, 64])

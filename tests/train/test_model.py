@@ -16,6 +16,7 @@ from medmnist_tfds.models import (
     FusedBatchNormalization,
     compat,
     precision,
+    resnet10,
     resnet18,
 )
 from medmnist_tfds.process import errors
@@ -55,6 +56,27 @@ def test_rgb_images_for_a_grey_network_end_in_one_sentence():
         with pytest.raises(kind, match=message) as error:
             use()
         assert compat.IS_KERAS_2 or str(error.value).startswith("The images")
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (
+            (28, 28, 28, 1),
+            "are volumes, but resnet10_28 takes images. Expected images "
+            r"\(28, 28, 1\). Build a network for volumes",
+        ),
+        ((64, 64, 1), "are 64 pixels wide, but resnet10_28 takes 28.*size=64"),
+    ],
+)
+def test_images_of_another_form_than_the_network_takes_end_in_one_sentence(
+    shape, message
+):
+    model = XLAModel.from_functional(resnet10(2, channels=1))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    kind = Exception if compat.IS_KERAS_2 else errors.MedMNISTError
+    with pytest.raises(kind, match=f"The images {message}"):
+        model.fit(np.zeros((4, *shape), np.uint8), np.zeros(4), verbose=0)
 
 
 def assert_same(one: dict, other: dict, tolerance: float) -> None:

@@ -53,6 +53,33 @@ def test_adamw_by_a_schedule_is_adam_that_decays_weights_by_its_rate(xla):
     np.testing.assert_allclose(found[:, 0], weights, rtol=1e-4)
 
 
+def test_adam_is_pytorchs():
+    (found,) = trained(optimizer("adam", 0.1), steps=3).get_weights()
+    first, second, weights = 0.0, 0.0, START[:, 0].astype(float)
+    for step in range(1, 4):
+        first = 0.9 * first + 0.1 * INPUTS[0]
+        second = 0.999 * second + 0.001 * INPUTS[0] ** 2
+        root = np.sqrt(second / (1 - 0.999**step)) + 1e-8
+        weights = weights - 0.1 * first / (1 - 0.9**step) / root
+    np.testing.assert_allclose(found[:, 0], weights, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(100, 17), (4, 1), (8, 3)])
+def test_the_rate_in_steps_falls_at_half_and_three_quarters_of_the_epochs(
+    epochs, steps
+):
+    """As PyTorch's MultiStepLR, which the official code steps after each epoch."""
+    rate = optimizers.schedule("steps", 0.1, steps=epochs * steps)
+    found = [float(rate(step)) for step in range(epochs * steps)]
+    falls = np.array([epochs // 2, 3 * epochs // 4])
+    wanted = [
+        0.1 / 10 ** (epoch >= falls).sum()
+        for epoch in range(epochs)
+        for _ in range(steps)
+    ]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 20, 67])
 def test_the_cosine_rises_then_falls_to_nothing_by_the_last_step(steps):
     rate = optimizers.schedule("cosine", 0.3, steps=steps)
