@@ -8,7 +8,8 @@ from medmnist_tfds.models.resnet import resnet10, resnet18, resnet50
 from medmnist_tfds.models.tflite import TFLiteClassifier, export_tflite
 from medmnist_tfds.models.torch_weights import load_torch_weights
 
-# The paper's two take a resolution, the others the size of the images.
+# The paper's two take a resolution, the others the size of the images; all but
+# efficientnet a convolution, for volumes.
 NETWORKS = {
     "resnet18": resnet18,
     "resnet50": resnet50,

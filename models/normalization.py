@@ -12,27 +12,30 @@ from medmnist_tfds.models import compat
 
 @keras.saving.register_keras_serializable("medmnist_tfds")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Normalizes (batch, h, w, channels) over all but the channels, in one operation.
+    """Normalizes images or volumes over all but the channels, in one operation.
+
+    (batch, h, w, channels) or (batch, d, h, w, channels).
 
     As in PyTorch, the moving variance is fed with the unbiased variance of the batch.
     Statistics are of one replica's part of the batch; `XLAModel` averages the moving
     ones over replicas.
 
     Raises:
-      ValueError: inputs that are not images with channels last, a mask, `renorm` or
-        `synchronized`: the fused kernel knows none of them.
+      ValueError: inputs that are neither, channels that are not last, a mask, `renorm`
+        or `synchronized`: the fused kernel knows none of them.
     """
 
     def build(self, input_shape):
         renorm = getattr(self, "renorm", False)  # older Keras does not have it
         axis = self.axis if isinstance(self.axis, int) else self.axis[0]
-        is_images = len(input_shape) == 4 and axis in (-1, 3)
-        if not is_images or renorm or self.synchronized:
+        rank = len(input_shape)
+        is_known = rank in (4, 5) and axis in (-1, rank - 1)
+        if not is_known or renorm or self.synchronized:
             raise ValueError(
                 f"{self.name} got inputs of shape {input_shape}, axis={self.axis}, "
                 f"renorm={renorm}, synchronized={self.synchronized}. Expected shape "
-                "(batch, h, w, channels), axis=-1, and both of the others False. "
-                "Use keras.layers.BatchNormalization here."
+                "(batch, h, w, channels) or (batch, d, h, w, channels), axis=-1, and "
+                "both of the others False. Use keras.layers.BatchNormalization here."
             )
         super().build(input_shape)
 

@@ -37,8 +37,14 @@ def export_tflite(
 
     Raises:
       ValueError: another `quantize`, or int8 without representative images, or with
-        such that the model does not take.
+        such that the model does not take, or a model of volumes.
     """
+    if isinstance(model.input_shape, tuple) and len(model.input_shape) == 5:
+        raise ValueError(
+            f"{model.name} takes volumes {model.input_shape[1:]}. Expected a model of "
+            "images (height, width, channels): volumes cannot be exported. Save it as "
+            "a .keras file."
+        )
     if quantize not in QUANTIZE or (quantize == "int8") != (representative is not None):
         raise ValueError(
             f"quantize is {quantize!r}, with"

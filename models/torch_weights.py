@@ -26,7 +26,8 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
     """Sets the weights of a `resnet18` or `resnet50` from an official checkpoint.
 
     Args:
-      model: made with the checkpoint's classes, channels and resolution.
+      model: made with the checkpoint's classes, channels, resolution, size and
+        convolution.
       path: a `.pth` file, `{"net": state_dict}` or a bare state dict; read with
         `weights_only=True`, so that no code of the file runs.
 
@@ -49,10 +50,10 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
         for name, tensor in state.items()
         if not name.endswith("num_batches_tracked")  # a counter, no weight
     }
-    wanted = {
-        _torch_name(compat.path(variable), tensors): variable
-        for variable in model.weights
-    }
+    wanted: dict[str, list] = {}
+    for variable in sorted(model.weights, key=compat.path):
+        name = _torch_name(compat.path(variable), tensors)
+        wanted.setdefault(name, []).append(variable)
     missing, left = sorted(wanted.keys() - tensors), sorted(tensors.keys() - wanted)
     if missing or left:
         raise ValueError(
@@ -63,23 +64,30 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
             "or resolution?"
         )
     values = {name: _as_keras(tensors[name].float().numpy()) for name in wanted}
+    is_acs = any(len(variables) > 1 for variables in wanted.values())
+    shapes = {name: _shape(each, is_acs=is_acs) for name, each in wanted.items()}
     wrong = [
-        f"{name} is {values[name].shape}, expected {tuple(variable.shape)}"
-        for name, variable in wanted.items()
-        if values[name].shape != tuple(variable.shape)
+        f"{name} is {values[name].shape}, expected {shape}"
+        for name, shape in shapes.items()
+        if values[name].shape != shape
     ]
     if wrong:
         raise ValueError(
             f"{os.fspath(path)} does not fit {model.name}: {'; '.join(wrong)}. "
-            "Make the model with the checkpoint's classes, channels and resolution."
+            "Make the model with the checkpoint's classes, channels, resolution, size "
+            "and convolution."
         )
-    for name, variable in wanted.items():
-        variable.assign(values[name])
+    for name, variables in wanted.items():
+        filters = np.cumsum([variable.shape[-1] for variable in variables])
+        parts = np.split(values[name], filters[:-1], axis=-1)
+        for variable, part in zip(variables, parts, strict=True):
+            variable.assign(part.reshape(variable.shape))
 
 
 def _torch_name(path: str, tensors: dict) -> str:
     """`layer1_0_shortcut_bn/gamma` -> `layer1.0.shortcut.1.weight`."""
     layer, tensor = path.split("/")[-2:]
+    layer = re.sub("_conv_(axial|coronal|sagittal)$", "_conv", layer)
     block_layer = re.fullmatch(r"layer(\d)_(\d+)_(\w+)_(conv|bn)", layer)
     is_ours = block_layer or layer in ("stem_conv", "stem_bn", "linear")
     if tensor not in _TENSORS or not is_ours:
@@ -101,5 +109,13 @@ def _torch_name(path: str, tensors: dict) -> str:
 
 
 def _as_keras(tensor: np.ndarray) -> np.ndarray:
-    """(out, in, h, w) -> (h, w, in, out) for kernels, (out, in) -> (in, out)."""
-    return tensor.transpose(2, 3, 1, 0) if tensor.ndim == 4 else tensor.T
+    """(out, in, ...) -> (..., in, out), of a kernel of any rank; (out,) as it is."""
+    return tensor.T if tensor.ndim < 3 else np.moveaxis(tensor, (1, 0), (-2, -1))
+
+
+def _shape(variables: list, *, is_acs: bool) -> tuple[int, ...]:
+    """Of the tensor that fills them: ACS' kernels are those of images in PyTorch."""
+    first = tuple(variables[0].shape)
+    if not is_acs or len(first) != 5:
+        return first
+    return (*first[1:-1], sum(variable.shape[-1] for variable in variables))

@@ -3,6 +3,7 @@
 JAX trains; TensorFlow reads and stays on the CPU. Keras compiles the whole step.
 """
 
+import math
 import os
 import pathlib
 import subprocess
@@ -50,8 +51,8 @@ def batch_normalization(
     """
     images = in_float32(inputs)
     if is_training:
-        count = images.shape[0] * images.shape[1] * images.shape[2]
-        mean, variance = keras.ops.moments(images, axes=(0, 1, 2))
+        count = math.prod(images.shape[:-1])
+        mean, variance = keras.ops.moments(images, axes=tuple(range(images.ndim - 1)))
         unbiased = variance * (count / max(count - 1, 1))
     else:
         unbiased = variance

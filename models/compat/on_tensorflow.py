@@ -29,10 +29,14 @@ def batch_normalization(
     """Outputs, and mean and unbiased variance of the batch, by the fused kernel.
 
     Statistics are float32 whatever the dtype of the images; a `gamma` or `beta` of None
-    is none.
+    is none. To the kernel, a volume's slices are images.
     """
+    shape = tf.shape(inputs)
+    images = inputs
+    if inputs.shape.rank == 5:
+        images = tf.reshape(inputs, tf.concat([[-1], shape[2:]], axis=0))
     outputs, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(
-        inputs,
+        images,
         tf.ones_like(mean) if gamma is None else gamma,
         tf.zeros_like(mean) if beta is None else beta,
         mean=None if is_training else mean,
@@ -40,6 +44,8 @@ def batch_normalization(
         epsilon=epsilon,
         is_training=is_training,
     )
+    if inputs.shape.rank == 5:
+        outputs = tf.ensure_shape(tf.reshape(outputs, shape), inputs.shape)
     return outputs, batch_mean, batch_variance
 
 
