@@ -22,11 +22,11 @@ def traits(rng, table, kinds: np.ndarray, *, spread) -> np.ndarray:
 
 def noise(rng, examples: int, height: float, width: float) -> np.ndarray:
     """(examples, 28, 28) of unit variance, with grains of that size in pixels."""
-    rows, columns = _blur(height), _blur(width)
+    rows, columns = blur(height), blur(width)
     return rows @ rng.normal(size=(examples, SIZE, SIZE)) @ columns.T
 
 
-def _blur(pixels: float) -> np.ndarray:
+def blur(pixels: float) -> np.ndarray:
     """Gaussian blur as a matrix; rows of length 1 keep the variance of white noise."""
     distance = np.arange(SIZE)[:, None] - np.arange(SIZE)
     weights = np.exp(-0.5 * (distance / pixels) ** 2)

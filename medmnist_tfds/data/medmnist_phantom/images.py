@@ -1,4 +1,4 @@
-"""Synthetic look-alikes of the ten datasets, for tests and dry runs.
+"""Synthetic look-alikes of all datasets, for tests and dry runs.
 
 A picture shows its modality at a glance and its class only in part, so that a small
 network learns something but never everything. Never reads or writes files, goes
@@ -12,10 +12,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.data.medmnist_phantom import drawing, painters
+from medmnist_tfds.data.medmnist_phantom import (
+    cell_painters,
+    drawing,
+    painters,
+    volume_painters,
+)
 from medmnist_tfds.process import errors
 
-_BLOCK = 1000  # images painted at once: floats need eight times the memory of uint8
+# Images painted at once, or volumes of as many voxels: floats need eight times the
+# memory of uint8.
+_BLOCK = 1000
+_PAINTERS = {
+    **painters.PAINTERS,
+    **cell_painters.PAINTERS,
+    **volume_painters.PAINTERS,
+}
 
 
 class Phantom:
@@ -45,8 +57,9 @@ def generate(
     """The same images and labels at every call; no two splits share an image.
 
     Returns:
-      uint8 images (examples, 28, 28, channels) and uint8 labels (examples, 1), or
-      (examples, labels) for the multi-label task. Every class is present.
+      uint8 images (examples, 28, 28, channels), or volumes of one more 28, and uint8
+      labels (examples, 1), or (examples, labels) for the multi-label task. Every class
+      is present.
 
     Raises:
       MedMNISTError: the split is unknown, or examples are too few for every class.
@@ -65,10 +78,12 @@ def generate(
     key = zlib.crc32(f"{dataset.name}/{split}".encode())
     rng = np.random.Generator(np.random.Philox(key=key))
     labels = _draw_labels(rng, dataset, examples)
-    paint, shape = painters.PAINTERS[dataset.name], (drawing.SIZE, drawing.SIZE)
+    paint = _PAINTERS[dataset.name]
+    shape = (drawing.SIZE,) * dataset.dimensions + (dataset.channels,)
+    size = _BLOCK * drawing.SIZE**2 // drawing.SIZE**dataset.dimensions
     blocks = [
-        _develop(rng, paint(rng, block).reshape(-1, *shape, dataset.channels))
-        for block in np.split(labels, range(_BLOCK, examples, _BLOCK))
+        _develop(rng, paint(rng, block).reshape(-1, *shape))
+        for block in np.split(labels, range(size, examples, size))
     ]
     return np.concatenate(blocks), labels.reshape(examples, dataset.label_columns)
 
@@ -93,8 +108,13 @@ def _draw_labels(rng, dataset: catalog.Dataset, examples: int) -> np.ndarray:
 
 
 def _develop(rng, images: np.ndarray) -> np.ndarray:
-    """Brightness, contrast and noise of one exposure each, then 0..1 to uint8."""
-    shape = (len(images), 1, 1, 1)
+    """Brightness, contrast and noise of one exposure each, then 0..1 to uint8.
+
+    Of booleans 0 and 255: a mask is no photograph.
+    """
+    if images.dtype == bool:
+        return 255 * images.astype(np.uint8)
+    shape = (len(images),) + (1,) * (images.ndim - 1)
     images = images * rng.uniform(0.82, 1.12, shape) + rng.uniform(-0.04, 0.04, shape)
     images = images + rng.normal(0, 0.025, images.shape)
     return (255 * images.clip(0, 1)).round().astype(np.uint8)

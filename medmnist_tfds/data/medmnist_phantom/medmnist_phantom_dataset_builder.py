@@ -1,4 +1,4 @@
-"""TFDS builder `medmnist_phantom`: synthetic look-alikes of the ten datasets.
+"""TFDS builder `medmnist_phantom`: synthetic look-alikes of all datasets.
 
 Never reads a file, downloads, or carries a name that could pass for real data.
 """
@@ -27,7 +27,7 @@ class PhantomConfig(tfds.core.BuilderConfig):
 
 
 class Builder(builders.MedMNISTBuilder):
-    """Synthetic look-alikes of the ten MedMNIST datasets."""
+    """Synthetic look-alikes of all MedMNIST datasets."""
 
     VERSION = tfds.core.Version("3.0.0")
     RELEASE_NOTES = {
