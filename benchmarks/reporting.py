@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--methods", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    variants = [catalog.variant(name) for name in catalog.DATASETS]
+    variants = [catalog.variant(name) for name in catalog.SUITES["decathlon"]]
     sources = {variant.dataset.name: Labels(variant) for variant in variants}
     start = time.perf_counter()
     entries = [

@@ -38,6 +38,7 @@ class Cell:
     method: methods.Method
     seed: int
     budget_name: str
+    suite: str
     images: int  # of the dataset, over all splits
     root: pathlib.Path
 
@@ -186,12 +187,18 @@ def _describe(cell: Cell) -> dict:
         "release": data["release"],
         "budget_name": cell.budget_name,
         "display_name": cell.method.display_name,
-        "paper_row": cell.method.paper_row,
+        "paper_row": _paper_row(cell),
         "pretrained": cell.method.learned_from,
         "program": cell.method.program,
         "packages": environment.packages(cell.method),
         "changed": _changed(cell),
     }
+
+
+def _paper_row(cell: Cell) -> str | None:
+    """The row of the suite's published table that it reproduces, if any."""
+    method = cell.method
+    return method.paper_row if cell.suite in method.suites else None
 
 
 def _changed(cell: Cell) -> dict[str, list]:

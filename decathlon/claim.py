@@ -1,4 +1,4 @@
-"""Whose a folder is: one Decathlon's, of one kind of data and budget, or another's.
+"""Whose a folder is: one Decathlon's, of one suite, kind of data and budget.
 
 Never looks at cells.
 """
@@ -7,13 +7,17 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from medmnist_tfds.data import catalog
+from medmnist_tfds.decathlon import suites
 from medmnist_tfds.process import errors, files
 
 _FILE = "decathlon.json"
-_BEFORE = {"rebuilt": False, "size": 28}  # of folders that do not say it
+# Of folders that do not say it.
+_BEFORE = {"rebuilt": False, "size": 28, "suite": "decathlon"}
 
 
-def content(variants: Sequence[catalog.Variant], *, budget: str) -> dict:
+def content(
+    variants: Sequence[catalog.Variant], *, budget: str, suite: suites.Suite
+) -> dict:
     """What a folder says of the Decathlon in it.
 
     Raises:
@@ -29,7 +33,7 @@ def content(variants: Sequence[catalog.Variant], *, budget: str) -> dict:
                 "scores may stand in one table. Run them apart, each into an --out of "
                 "its own."
             )
-    return first | {"budget": budget}
+    return first | {"budget": budget, "suite": suite.name}
 
 
 def of(variant: catalog.Variant) -> dict:

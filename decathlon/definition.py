@@ -11,6 +11,7 @@ import sys
 
 from packaging import specifiers
 
+from medmnist_tfds.decathlon import suites
 from medmnist_tfds.process import errors
 
 if sys.version_info >= (3, 11):
@@ -19,12 +20,15 @@ else:
     import tomli as tomllib
 
 FILE = "method.toml"
+FORMS = ("images", "volumes")  # of data
 BUDGETS = ("paper", "smoke")
 HARNESS_FIELDS = ("up_to_images", "limit_hours")  # of a budget; a method's are others
 _FIELDS = {
     "extends": str,
     "display_name": str,
     "paper_row": str,
+    "suites": list,
+    "takes": list,
     "pretrained": str,
     "features": str,
     "python": str,
@@ -67,6 +71,11 @@ def read(folder: pathlib.Path) -> dict:
     for name in [name for name, kind in _FIELDS.items() if kind is list]:
         if not all(isinstance(part, str) for part in fields.get(name, ())):
             raise wrong(path, f"gives {name} {fields[name]!r}", "a list of strings")
+    for name, known in {"suites": suites.SUITES, "takes": FORMS}.items():
+        if not set(fields.get(name, known)) <= set(known) or fields.get(name) == []:
+            raise wrong(
+                path, f"gives {name} {fields[name]!r}", f"some of {', '.join(known)}"
+            )
     if fields.get("command") == []:
         raise wrong(path, "gives an empty command", "a program and its arguments")
     try:

@@ -23,9 +23,9 @@ def images(variant: catalog.Variant) -> dict[str, int]:
 def write_data(path: pathlib.Path, source: arrays.Arrays) -> dict[str, np.ndarray]:
     """Writes the arrays of a dataset that every method may see; returns all labels.
 
-    `{split}_images` is uint8 (examples, size, size, channels); `{split}_labels`, of
-    train and val only, uint8 (examples, 1), or (examples, labels) for the multi-label
-    task.
+    `{split}_images` is uint8 (examples, size, size, channels), of volumes (examples,
+    size, size, size, channels); `{split}_labels`, of train and val only, uint8
+    (examples, 1), or (examples, labels) for the multi-label task.
     """
     labels = {split: source.labels(split) for split in catalog.SPLITS}
     with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as members:
@@ -49,7 +49,8 @@ def task(variant: catalog.Variant, *, budget: dict, settings: dict, seed: int) -
     return {
         "dataset": dataset.name,
         "variant": variant.tfds_name,  # of which release, size and kind its data are
-        "size": variant.size,  # of an image, in pixels
+        "size": variant.size,  # of an image's or a volume's side, in pixels
+        "image_shape": list(variant.image_shape),  # of one example, channels last
         "phantom": variant.phantom,
         "task": dataset.task.value,
         "num_labels": dataset.num_labels,  # columns of the scores

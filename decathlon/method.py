@@ -13,7 +13,8 @@ import pathlib
 import re
 from collections.abc import Mapping
 
-from medmnist_tfds.decathlon import definition, features
+from medmnist_tfds.data import catalog
+from medmnist_tfds.decathlon import definition, features, suites
 from medmnist_tfds.process import errors
 from medmnist_tfds.train import recipe as recipes
 
@@ -39,7 +40,9 @@ class Method:
     folders: tuple[pathlib.Path, ...]  # its own, then those that it extends
     program_folder: pathlib.Path  # the one of them that {folder} of the command means
     display_name: str
-    paper_row: str | None  # the row of Table 2 that it reproduces
+    paper_row: str | None  # the row of its suites' published tables
+    suites: tuple[str, ...]  # where it runs by default, and beside that row
+    takes: tuple[str, ...]  # images, volumes, or both
     pretrained: str  # on which other images; empty: on none
     features: str | None  # the network whose features it is given; None: none
     python: str | None  # versions it runs on, as pip writes them: "==3.9.*"
@@ -104,6 +107,13 @@ class Method:
         settings = _recipe(self) | self.own_settings
         return settings | {k: v for k, v in self.changes.items() if k in settings}
 
+    def refuses(self, dataset: catalog.Dataset) -> str:
+        """Why it cannot have that dataset; empty where it can."""
+        if dataset.form in self.takes:
+            return ""
+        forms = f"{self.takes[0]} only, and {dataset.paper_name} has {dataset.form}"
+        return f"it takes {forms}"
+
     @property
     def learned_from(self) -> str:
         """On which other images it, or the network of its features, was trained."""
@@ -126,6 +136,16 @@ class Method:
 def built_in() -> list[str]:
     """Names of the methods that come with the package."""
     return sorted(path.parent.name for path in BUILT_IN.glob(f"*/{definition.FILE}"))
+
+
+def of_suite(suite: suites.Suite) -> list[str]:
+    """Names of those that run in a suite unless others are chosen."""
+    known = {name: find(name) for name in built_in()}
+    return [
+        name
+        for name, method in known.items()
+        if suite.name in method.suites and suite.form in method.takes
+    ]
 
 
 def find(name: str) -> Method:
@@ -156,7 +176,7 @@ def read(folder: pathlib.Path) -> Method:
     """The method in a folder; what its definition does not give, that of the base does.
 
     Settings are merged by field and budgets by name. Not inherited: the names under
-    which it is shown, for it is another method.
+    which it is shown and in which suites, for it is another method.
     """
     definitions = _definitions(folder)
     fields = {"settings": {}, "budgets": {}}
@@ -170,13 +190,16 @@ def read(folder: pathlib.Path) -> Method:
         if "command" in given or (place / "run.py").is_file()
     ]
     program_folder = programs[0] if programs else folder
+    network = _features(folder, fields.get("features"))
     return Method(
         folders=tuple(definitions),
         program_folder=program_folder,
         display_name=own.get("display_name", folder.name),
         paper_row=own.get("paper_row"),
+        suites=tuple(own.get("suites", suites.SUITES)),
+        takes=_takes(folder, fields.get("takes"), network),
         pretrained=fields.get("pretrained", ""),
-        features=_features(folder, fields.get("features")),
+        features=network,
         python=fields.get("python"),
         requirements=tuple(fields.get("requirements", ())),
         build_requirements=tuple(fields.get("build_requirements", ())),
@@ -200,6 +223,18 @@ def _features(folder: pathlib.Path, name: str | None) -> str | None:
             f"one of {', '.join([*features.NETWORKS, 'pixels'])}",
         )
     return name
+
+
+def _takes(folder: pathlib.Path, given: list | None, network) -> tuple[str, ...]:
+    """Both forms of data where nothing is said; features are of images only."""
+    forms = ("images",) if network else definition.FORMS
+    if not set(given or forms) <= set(forms):
+        raise definition.wrong(
+            folder / definition.FILE,
+            f"takes volumes, and asks for the features {network!r}, which have none",
+            'takes = ["images"], or features = "pixels"',
+        )
+    return tuple(given or forms)
 
 
 def _estimate(definitions: dict, program_folder: pathlib.Path) -> tuple[str, ...]:

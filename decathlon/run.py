@@ -28,6 +28,7 @@ from medmnist_tfds.decathlon import (
     features,
     log,
     progress,
+    suites,
     supervisor,
 )
 from medmnist_tfds.decathlon import forecast as forecasts
@@ -45,6 +46,7 @@ class Plan:
 
     methods: tuple[methods.Method, ...]
     variants: tuple[catalog.Variant, ...]
+    suite: suites.Suite = suites.DECATHLON
     seeds: tuple[int, ...] = (0,)
     budget: str = "paper"
     jobs: int = 1
@@ -54,6 +56,15 @@ class Plan:
     dask: str | None = None
     data_dir: pathlib.Path | None = None
     manual_dir: pathlib.Path | None = None
+
+    def __post_init__(self):
+        for variant in self.variants:
+            self.suite.check(variant.dataset)
+
+    @property
+    def claim(self) -> dict:
+        """What a folder says that holds its results."""
+        return claim.content(self.variants, budget=self.budget, suite=self.suite)
 
     @property
     def at_once(self) -> int | None:
@@ -81,7 +92,7 @@ def run(
         and the same call goes on from here.
     """
     console = console or rich_console.Console()
-    root, content = pathlib.Path(root), claim.content(plan.variants, budget=plan.budget)
+    root, content = pathlib.Path(root), plan.claim
     for variant in plan.variants:
         builders.warn_of(variant)
     with files.lock(root):
@@ -109,7 +120,7 @@ def preview(
     """
     console = console or rich_console.Console()
     root = pathlib.Path(root)
-    claim.check(root, claim.content(plan.variants, budget=plan.budget))
+    claim.check(root, plan.claim)
     grid = _grid(plan, root)
     show = progress.Progress(grid, console=console, jobs=plan.at_once)
     missing = _without_result(grid, plan, show)
@@ -154,10 +165,12 @@ class _Run:
 
     def _can_run(self, cell: cells.Cell) -> bool:
         python = environment.interpreter(cell.method)
-        if isinstance(python, environment.Missing):
-            self._refuse(cell, python.reason)
-            return False
-        return True
+        reason = cell.method.refuses(cell.variant.dataset)
+        if not reason and isinstance(python, environment.Missing):
+            reason = python.reason
+        if reason:
+            self._refuse(cell, reason)
+        return not reason
 
     def _submit(self, pool, waiting: collections.deque, pending: dict) -> None:
         """Starts the next cells, while there is room and their data are there."""
@@ -240,6 +253,7 @@ def _grid(plan: Plan, root: pathlib.Path) -> list[cells.Cell]:
             method=method,
             seed=seed,
             budget_name=plan.budget,
+            suite=plan.suite.name,
             images=_images(variant),
             root=root,
         )
@@ -285,10 +299,14 @@ def _forecast(
     plan: Plan, missing: list[cells.Cell], show, console, *, asks_all: bool = False
 ) -> forecasts.Forecast:
     """Tells what these cells will take."""
-    lacking = _lacking(missing)
-    startable = [cell for cell in missing if cell.method.name not in lacking]
+    refusals = _refusals(missing)
+    for name, reason in refusals.items():
+        show.say(f"{name} cannot run: {reason}.")
+    fitting = [cell for cell in missing if cell.method.name not in refusals]
+    lacking = _lacking(fitting)
+    startable = [cell for cell in fitting if cell.method.name not in lacking]
     if lacking:
-        count = len(missing) - len(startable)
+        count = len(fitting) - len(startable)
         show.say(f"{count} lack the environment of {', '.join(lacking)}.")
     forecast = forecasts.make(
         startable,
@@ -303,9 +321,16 @@ def _forecast(
     return forecast
 
 
+def _refusals(missing: list[cells.Cell]) -> dict[str, str]:
+    """Methods that do not take data of this form, with the reason."""
+    reasons = {c.method.name: c.method.refuses(c.variant.dataset) for c in missing}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
 def _lacking(missing: list[cells.Cell]) -> dict[str, str]:
     """Methods whose environments are not there, with what would bring them."""
     used = {cell.method.name: cell.method for cell in missing}
+    used = {name: used[name] for name in used if name not in _refusals(missing)}
     pythons = {name: environment.interpreter(method) for name, method in used.items()}
     return {
         name: python.reason

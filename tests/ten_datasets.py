@@ -46,7 +46,7 @@ def decathlon(
     *,
     names=NAMES,
     seeds=(0, 1),
-    datasets=tuple(catalog.DATASETS),
+    datasets=catalog.SUITES["decathlon"],
     skill: dict[str, float] | None = None,
     **facts,
 ):

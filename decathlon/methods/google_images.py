@@ -38,6 +38,8 @@ def export(
 ) -> pathlib.Path:
     """Writes `{split}/{row}.png` for every image, then `import.csv`; returns its path.
 
+    Of a volume that is the slice in the middle.
+
     A row is `ML_USE,GCS_FILE_PATH,LABEL[,LABEL...]`, as AutoML Vision had it and Vertex
     AI has it.
 
@@ -60,7 +62,8 @@ def export(
     is_multilabel = dataset.task is catalog.Task.MULTILABEL
     for split in catalog.SPLITS:
         (folder / split).mkdir(parents=True, exist_ok=True)
-        examples = zip(source.images(split), source.labels(split), strict=True)
+        pictures = arrays.pictures(source.images(split))
+        examples = zip(pictures, source.labels(split), strict=True)
         for number, (image, label) in enumerate(examples):
             path = f"{split}/{number:06}.png"
             image = image if image.shape[-1] == 3 else image[..., 0]

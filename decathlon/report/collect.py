@@ -13,12 +13,11 @@ import statistics
 import numpy as np
 
 from medmnist_tfds.data import arrays, catalog
-from medmnist_tfds.decathlon import answers, claim, supervisor
+from medmnist_tfds.decathlon import answers, claim, suites, supervisor
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, terminal
 from medmnist_tfds.score import predictions, scoring
 
-_TABLE2 = pathlib.Path(__file__).with_name("table2.csv")
 _METRICS = ("auc", "acc")
 PRETRAINED = "†"  # behind the name of a method that learned from other images before
 _PHANTOM = "PHANTOM DATA: synthetic images. These numbers say nothing about real ones."
@@ -58,6 +57,7 @@ class Decathlon:
     sources: dict[str, arrays.Arrays]  # by dataset
     rebuilt: bool = False  # from the sources, by `medmnist-tfds rebuild`
     size: int = 28
+    suite: suites.Suite = suites.DECATHLON
 
     @property
     def kind(self) -> str:
@@ -93,7 +93,7 @@ class Decathlon:
     @property
     def methods(self) -> dict[str, str]:
         """Display name by name: the paper's rows in its order, then the others."""
-        order = list(paper_rows())
+        order = list(paper_rows(self.suite))
         results = {e.method: e.result for e in self.entries}
 
         def rank(name: str) -> tuple:
@@ -115,7 +115,7 @@ class Decathlon:
     def datasets(self) -> list[str]:
         """Those that take part, in the paper's order."""
         names = {entry.dataset for entry in self.entries}
-        return [name for name in catalog.DATASETS if name in names]
+        return [name for name in self.suite.datasets if name in names]
 
     def done(self, method: str, dataset: str) -> list[Entry]:
         """The finished entries of one cell of the table, by seed."""
@@ -149,12 +149,13 @@ class Decathlon:
         return sum(len(source.labels(split)) for split in catalog.SPLITS)
 
     def paper(self, method: str, dataset: str, metric: str) -> float | None:
-        """Table 2's value, where one may be set beside ours."""
+        """The published value, where one may be set beside ours."""
         is_papers = self.kind == "real" and self.size == 28
-        if not is_papers or self.release != catalog.DEFAULT_VERSION:
+        if not is_papers or self.release != self.suite.release:
             return None
         rows = {e.method: e.result["paper_row"] for e in self.entries}
-        return paper_rows().get(rows[method], {}).get((dataset, metric))
+        row = paper_rows(self.suite).get(rows[method], {})
+        return row.get((dataset, metric))
 
     def values(self, method: str, dataset: str, metric: str, split="test") -> list:
         """The scores of one cell of the table, one per seed."""
@@ -167,10 +168,13 @@ class Decathlon:
 
 
 @functools.cache
-def paper_rows() -> dict[str, dict[tuple[str, str], float]]:
-    """The paper's Table 2: method -> (dataset, metric) -> value."""
+def paper_rows(
+    suite: suites.Suite = suites.DECATHLON,
+) -> dict[str, dict[tuple[str, str], float]]:
+    """The published table of a suite: method -> (dataset, metric) -> value."""
     rows: dict[str, dict[tuple[str, str], float]] = {}
-    with _TABLE2.open(newline="") as file:
+    path = pathlib.Path(__file__).with_name(suite.published)
+    with path.open(newline="") as file:
         for line in csv.DictReader(file):
             for metric in _METRICS:
                 key = (line["dataset"], metric)
@@ -233,6 +237,7 @@ def collect(
         phantom=about["phantom"],
         rebuilt=about["rebuilt"],
         size=about["size"],
+        suite=suites.find(about["suite"]),
         release=about["release"],
         budget=about["budget"],
         entries=tuple(entries),
@@ -244,6 +249,7 @@ def collect(
 
 
 def _check_kind(entry: Entry, about: dict) -> None:
+    suites.find(about["suite"]).check(entry.variant.dataset)
     found = claim.of(entry.variant)
     if any(about[key] != value for key, value in found.items()):
         wanted = {key: about[key] for key in found}

@@ -23,7 +23,7 @@ def table(
         caption += ", mean and standard deviation over seeds"
     if any(value.paper is not None for value in values):
         caption += ", with the paper's values below in grey"
-    caption += f". {_escaped(cost.NOTE)}"
+    caption += ". " + " ".join(map(_escaped, filter(None, [found.caution, cost.NOTE])))
     note = tables.pretrained(found.rows)
     lines = [
         "% \\usepackage{booktabs,xcolor}",

@@ -39,7 +39,8 @@ def choose(decathlon: collect.Decathlon, method: str, dataset: str) -> list[Samp
     wrong = np.flatnonzero(~is_right[FIRST:])[:_WRONG] + FIRST
     rows = [*range(min(FIRST, len(targets))), *wrong.tolist()]
     source = decathlon.sources[dataset]
-    images, index = source.images("test")[rows], arrays.index(source, "test")
+    images = arrays.pictures(source.images("test")[rows])
+    index = arrays.index(source, "test")
     return [
         Sample(
             row=int(index[row]),

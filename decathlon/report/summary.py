@@ -11,6 +11,7 @@ from concurrent import futures
 import numpy as np
 
 from medmnist_tfds.data import catalog
+from medmnist_tfds.decathlon import suites
 from medmnist_tfds.decathlon.report import bootstrap, collect, cost
 
 AVERAGE = "average"
@@ -69,12 +70,20 @@ class Summary:
 
     columns: tuple[str, ...]  # the datasets that take part, then AVERAGE
     rows: tuple[Row, ...]
+    suite: suites.Suite = suites.DECATHLON
+
+    @property
+    def caution(self) -> str:
+        """What is to be known of the paper's values; empty where none are shown."""
+        values = [value for row in self.rows for value in row.values.values()]
+        is_shown = any(value.paper is not None for value in values)
+        return self.suite.caution * is_shown
 
     def title(self, column: str) -> str:
         if column != AVERAGE:
             return catalog.DATASETS[column].paper_name
         count = len(self.columns) - 1
-        whole = len(catalog.DATASETS)
+        whole = len(self.suite.datasets)
         if count == 1:
             return "Average of this one"
         return f"Average of {whole}" if count == whole else f"Average of these {count}"
@@ -100,7 +109,7 @@ def summarize(
                 value = row.values.get(key)
                 if value and round(value.mean, 3) == max(means):
                     row.values[key] = dataclasses.replace(value, is_best=True)
-    return Summary(columns=columns, rows=tuple(rows))
+    return Summary(columns=columns, rows=tuple(rows), suite=decathlon.suite)
 
 
 def _row(decathlon, method: str, display_name: str, resamples: int) -> Row:

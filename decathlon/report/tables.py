@@ -62,7 +62,7 @@ def note(table: summary.Summary, *, intervals: str) -> str:
     parts = ["Test split.", seeds, "Bold: best of the column.", intervals]
     if any(value.paper is not None for value in values):
         parts.append("Below each value: the paper's, and the difference from it.")
-    return " ".join(parts)
+    return " ".join(filter(None, [*parts, table.caution]))
 
 
 def footnotes(table: summary.Summary) -> list[str]:

@@ -14,7 +14,7 @@ import typer
 
 from medmnist_tfds.commands import options
 from medmnist_tfds.data import arrays, builders, catalog
-from medmnist_tfds.decathlon import changes, definition, environment
+from medmnist_tfds.decathlon import changes, definition, environment, suites
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.process import errors, files, quiet, terminal
 
@@ -30,13 +30,20 @@ Chosen = Annotated[
     typer.Option(
         "--methods",
         help="Names, with commas: constant,resnet18_28.",
-        show_default="all",
+        show_default="all of the suite",
     ),
 ]
 Own = Annotated[
     list[str] | None,
     typer.Option(
         "--method", help="One more method: its name, or its folder. May be repeated."
+    ),
+]
+Suite = Annotated[
+    str,
+    typer.Option(
+        help="decathlon: the paper's ten datasets. v2_2d, v2_3d: MedMNIST v2's twelve "
+        "of images, six of volumes."
     ),
 ]
 Datasets = Annotated[
@@ -91,14 +98,14 @@ Release = Annotated[
     str | None,
     typer.Option(
         help="Of the datasets: 1.0.0, the paper's, or 3.0.0.",
-        show_default="1.0.0; of larger sizes 3.0.0",
+        show_default="1.0.0; of larger sizes and of v2 3.0.0",
     ),
 ]
 Out = Annotated[
     pathlib.Path | None,
     typer.Option(
         help="The Decathlon's folder.",
-        show_default="runs/decathlon, or runs/decathlon-phantom, -rebuilt",
+        show_default="runs/SUITE, or runs/SUITE-phantom, -rebuilt",
     ),
 ]
 
@@ -107,6 +114,7 @@ Out = Annotated[
 def run(
     chosen: Chosen = None,
     own: Own = None,
+    suite: Suite = "decathlon",
     datasets: Datasets = "all",
     seeds: Seeds = "0",
     budget: Budget = "paper",
@@ -126,9 +134,11 @@ def run(
     """Runs every method on every dataset with every seed: what is missing of it."""
     from medmnist_tfds.decathlon import run as decathlon
 
+    of = suites.find(suite)
     plan = decathlon.Plan(
-        methods=_methods(chosen, own),
-        variants=_variants(datasets, release, phantom),
+        methods=_methods(chosen, own, of),
+        variants=_variants(datasets, of, release, phantom),
+        suite=of,
         seeds=_seeds(seeds),
         budget=_budget(budget),
         jobs=jobs,
@@ -144,8 +154,8 @@ def run(
     changed = changes.apply(plan.methods, settings or [], budget=budget)
     plan = dataclasses.replace(plan, methods=tuple(changed))
     kind = plan.variants[0].kind
-    of = "" if kind == "official" else f"-{kind}"
-    out = out or pathlib.Path("runs", f"decathlon{of}")
+    ending = "" if kind == "official" else f"-{kind}"
+    out = out or pathlib.Path("runs", f"{suite}{ending}")
     try:
         if dry_run:
             decathlon.preview(plan, out, console=terminal.CONSOLE)
@@ -169,8 +179,14 @@ def report(
         pathlib.Path | None, typer.Argument(help="What `run` has written.")
     ] = None,
     paper: Annotated[
-        bool, typer.Option("--paper", help="Of the paper's own Table 2 instead.")
+        bool, typer.Option("--paper", help="Of the paper's own table instead.")
     ] = False,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            help="With --paper, whose table: v2_2d, v2_3d.", show_default="decathlon"
+        ),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -203,8 +219,13 @@ def report(
 ) -> None:
     """Scores all predictions again; writes tables, pictures and a page."""
     if paper or folder is None:
-        _report_of_the_paper(folder, paper, out)
+        _report_of_the_paper(folder, paper, suite, out)
         return
+    if suite is not None:
+        raise errors.MedMNISTError(
+            f"--suite is {suite}, and {folder} is given, which knows its suite. "
+            "Expected one of both. Leave --suite out."
+        )
     if not files.read_json(folder / "decathlon.json").get("phantom"):
         quiet.tensorflow_search()  # prepared data are read with it
     from medmnist_tfds.decathlon.report import added, tables, write
@@ -226,7 +247,7 @@ def report(
     terminal.say(f"Wrote {where}: look at {where / 'index.html'}")
 
 
-def _report_of_the_paper(folder, paper: bool, out: pathlib.Path | None) -> None:
+def _report_of_the_paper(folder, paper: bool, suite: str | None, out) -> None:
     if not paper or folder is not None:
         raise errors.MedMNISTError(
             f"A folder is {'given, and --paper' if paper else 'not given'}. Expected "
@@ -234,11 +255,12 @@ def _report_of_the_paper(folder, paper: bool, out: pathlib.Path | None) -> None:
         )
     from medmnist_tfds.decathlon.report import published
 
-    found = published.compare()
-    for part in published.terminal(found):
+    of = suites.DECATHLON if suite is None else suites.find(suite)
+    found = published.compare(of)
+    for part in published.terminal(found, of):
         terminal.CONSOLE.print(part, highlight=False)
     if out is not None:
-        published.draw(found, out / "ranks.png")
+        published.draw(found, of, out / "ranks.png")
         terminal.say(f"Wrote {out / 'ranks.png'}")
 
 
@@ -307,9 +329,11 @@ def export_images(
     )
 
 
-def _methods(chosen: str | None, own: list[str] | None) -> tuple[methods.Method, ...]:
+def _methods(
+    chosen: str | None, own: list[str] | None, suite: suites.Suite
+) -> tuple[methods.Method, ...]:
     names = _list("--methods", chosen) if chosen is not None else []
-    names = [*names, *(own or ())] or methods.built_in()
+    names = [*names, *(own or ())] or methods.of_suite(suite)
     folders = {}
     for method in map(methods.find, names):
         first = folders.setdefault(method.name, method)
@@ -322,17 +346,10 @@ def _methods(chosen: str | None, own: list[str] | None) -> tuple[methods.Method,
 
 
 def _variants(
-    text: str, release: str | None, phantom: bool
+    text: str, suite: suites.Suite, release: str | None, phantom: bool
 ) -> tuple[catalog.Variant, ...]:
-    names = catalog.DATASETS if text == "all" else _list("--datasets", text)
-    variants = [catalog.parse(n, version=release, phantom=phantom) for n in names]
-    for variant in variants:
-        if variant.dataset.regroups:
-            raise errors.MedMNISTError(
-                f"{variant.dataset.name} is none of the Decathlon's ten: it is "
-                f"{variant.dataset.regroups} in other splits. Expected some of "
-                f"{', '.join(catalog.DATASETS)}. Train on it by `medmnist-tfds train`."
-            )
+    names = suite.datasets if text == "all" else _list("--datasets", text)
+    variants = [suite.variant(n, version=release, phantom=phantom) for n in names]
     return tuple({variant.tfds_name: variant for variant in variants}.values())
 
 

@@ -17,7 +17,9 @@ def show_all() -> None:
         state = "ready"
         if isinstance(python, environment.Missing):
             lacking, state = name, python.reason.partition(";")[0]
-        terminal.say(f"{name:14} {method.display_name:21} {state}")
+        if method.takes == ("volumes",):
+            state += ", for volumes"
+        terminal.say(f"{name:15} {method.display_name:21} {state}")
     command = f"{terminal.command()} decathlon"
     terminal.say("")
     terminal.say(f"Settings of one:   {command} methods resnet18_28")
@@ -37,6 +39,8 @@ def show(method: methods.Method) -> None:
     terminal.say(f"folder       {method.folder}")
     if method.program_folder != method.folder:
         terminal.say(f"program      {method.program_folder}")
+    terminal.say(f"takes        {' and '.join(method.takes)}")
+    terminal.say(f"suites       {', '.join(method.suites)}")
     if method.pretrained:
         terminal.say(f"pretrained   on {method.pretrained}")
     terminal.say(f"environment  {where}")

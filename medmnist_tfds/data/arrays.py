@@ -54,6 +54,11 @@ def index(source: Arrays, split: str) -> np.ndarray:
     return np.arange(len(source.labels(split)))
 
 
+def pictures(images: np.ndarray) -> np.ndarray:
+    """(examples, height, width, channels): of volumes the slice in the middle."""
+    return images[:, images.shape[1] // 2] if images.ndim == 5 else images
+
+
 class _Prepared:
     def __init__(self, builder):
         self._builder = builder

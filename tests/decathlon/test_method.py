@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from medmnist_tfds import train
-from medmnist_tfds.decathlon import changes, definition
+from medmnist_tfds.decathlon import changes, definition, suites
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon.report import collect
 from medmnist_tfds.process import errors
@@ -23,9 +23,54 @@ def define(folder: pathlib.Path, text: str = "", program: str | None = None) -> 
     return str(folder)
 
 
-def test_every_row_of_table_2_has_a_method():
-    rows = {methods.find(name).paper_row for name in methods.built_in()}
-    assert rows - {None} == set(collect.paper_rows())
+@pytest.mark.parametrize("name", suites.SUITES)
+def test_every_row_of_a_published_table_has_a_method_in_its_suite(name):
+    suite = suites.find(name)
+    rows = {methods.find(method).paper_row for method in methods.of_suite(suite)}
+    # AutoKeras' program takes images.
+    lacking = {"AutoKeras"} if suite.form == "volumes" else set()
+    assert rows - {None} == set(collect.paper_rows(suite)) - lacking
+
+
+def test_the_ten_are_run_by_the_methods_that_always_ran_them():
+    of_v2 = {name for name in methods.built_in() if name.endswith("_v2")}
+    of_volumes = {f"resnet{n}_{c}" for n in (18, 50) for c in ("25d", "3d", "acs")}
+    of = {name: set(methods.of_suite(suites.find(name))) for name in suites.SUITES}
+    others = set(methods.built_in()) - of_v2 - of_volumes
+    assert of["decathlon"] == others and len(others) == 15
+    assert of["v2_2d"] == (others | of_v2) - set(RESNETS)
+    assert of["v2_3d"] == of_volumes | {"autosklearn", "constant", "recipe_fast"}
+
+
+@pytest.mark.parametrize("network", ["resnet18", "resnet50"])
+def test_the_networks_of_medmnist_v2_have_its_recipes(network):
+    found = methods.find(f"{network}_224_v2").settings
+    recipe = dataclasses.replace(train.recipe.V2, model=network, resolution=224)
+    assert found == {**dataclasses.asdict(recipe), "strategy": "auto"}
+    for ending, convolution in {"25d": "2.5d", "3d": "3d", "acs": "acs"}.items():
+        found = methods.find(f"{network}_{ending}").settings
+        recipe = dataclasses.replace(
+            train.recipe.V2_3D, model=network, convolution=convolution
+        )
+        assert found == {**dataclasses.asdict(recipe), "strategy": "auto"}
+
+
+def test_a_method_takes_images_and_volumes_unless_it_says_otherwise(tmp_path):
+    def takes(name: str, text: str) -> tuple[str, ...]:
+        return methods.find(define(tmp_path / name, text)).takes
+
+    assert takes("a", "") == ("images", "volumes")
+    assert takes("b", "takes = ['volumes']") == ("volumes",)
+    assert takes("c", "extends = '../b'") == ("volumes",)
+    assert takes("d", "features = 'efficientnet'") == ("images",)
+    assert takes("e", "extends = '../d'\nfeatures = 'pixels'") == ("images", "volumes")
+
+
+def test_suites_are_those_of_the_method_itself_as_its_row_is(tmp_path):
+    text = "suites = ['v2_3d']"
+    own = methods.find(define(tmp_path / "a", text))
+    other = methods.find(define(tmp_path / "b", "extends = '../a'"))
+    assert own.suites == ("v2_3d",) and other.suites == tuple(suites.SUITES)
 
 
 @pytest.mark.parametrize("name", methods.built_in())
@@ -101,6 +146,10 @@ def test_a_users_method_needs_a_name_only(tmp_path):
         ("[budgets]\npaper = [3]", "datasets of any size"),
         ("[[budgets.paper]]\nlimit_hours = 'two'", "limit_hours of budget paper 'two'"),
         ("command = []", "an empty command"),
+        ("takes = ['videos']", r"takes \['videos'\]. Expected some of images, vol"),
+        ("takes = []", r"gives takes \[\]"),
+        ("suites = ['v3']", "Expected some of decathlon, v2_2d, v2_3d"),
+        ("takes = ['volumes']\nfeatures = 'efficientnet'", "which have none"),
         ("estimate = [3]", "a list of strings"),
         ("requirements = [3]", "a list of strings"),
         ("[settings]\nday = 2020-01-01", "no JSON"),

@@ -105,7 +105,7 @@ def test_the_dots_of_figure_2_are_explained_in_picture_and_in_words(whole):
     assert "Small dots: one dataset each" in plain(text)
     strips = [a["aria-label"] for a in Parsed(text).all("svg") if "small" in str(a)]
     assert len(strips) == 2 * len(ten.NAMES)
-    mean = np.mean([found.mean(BEST, n, "auc", "val") for n in catalog.DATASETS])
+    mean = np.mean([found.mean(BEST, n, "auc", "val") for n in found.datasets])
     (strip,) = [label for label in strips if label.startswith(f"{BEST}, AUC")]
     assert f"val {mean:.3f}" in strip and "small dots are one dataset each" in strip
 
@@ -129,7 +129,7 @@ def test_no_label_is_cut(whole):
     found, text = whole
     picture = figures.confusion_picture(found, BEST)
     words = plain(text)
-    for axes, name in zip(picture.axes, catalog.DATASETS, strict=False):
+    for axes, name in zip(picture.axes, found.datasets, strict=False):
         labels = [tick.get_text().replace("\n", " ") for tick in axes.get_yticklabels()]
         assert tuple(labels) == catalog.DATASETS[name].labels
         assert all(label in words for label in labels)
@@ -140,7 +140,7 @@ def test_grades_are_said_to_be_grades(whole):
     found, text = whole
     assert "grades of diabetic retinopathy" in plain(text)
     axes = figures.confusion_picture(found, BEST).axes
-    note = axes[list(catalog.DATASETS).index("retina")].get_xlabel()
+    note = axes[found.datasets.index("retina")].get_xlabel()
     assert "grades of diabetic retinopathy" in note.replace("\n", " ")
 
 
@@ -376,7 +376,7 @@ def test_no_name_is_broken_in_a_terminal(whole, width, methods):
 @pytest.mark.parametrize(("width", "has_cost"), [(100, False), (120, True)])
 def test_a_terminal_shows_the_cost_where_there_is_room(whole, width, has_cost):
     table = summary.summarize(whole[0], resamples=2)
-    columns = (*list(catalog.DATASETS)[:4], summary.AVERAGE)
+    columns = (*catalog.SUITES["decathlon"][:4], summary.AVERAGE)
     text = shown(summary.Summary(columns=columns, rows=table.rows), width)
     assert text.count("┏") == 1  # not in a block of its own
     assert ("15.0 h" in text, "5.0 M" in text) == (has_cost, has_cost)
@@ -391,7 +391,7 @@ def widest(path) -> None:
     value = summary.Value(
         mean=0.5, sd=0.01, low=0.4, high=0.6, seeds=3, paper=0.6, is_best=True
     )
-    columns = (*catalog.DATASETS, summary.AVERAGE)
+    columns = (*catalog.SUITES["decathlon"], summary.AVERAGE)
     row = summary.Row(
         method="good",
         display_name="Google AutoML Vision",

@@ -11,7 +11,7 @@ from medmnist_tfds.decathlon.report import collect, ranks
 
 def of_the_paper(metric: str) -> dict[str, list[float]]:
     return {
-        method: [row[name, metric] for name in catalog.DATASETS]
+        method: [row[name, metric] for name in catalog.SUITES["decathlon"]]
         for method, row in collect.paper_rows().items()
     }
 

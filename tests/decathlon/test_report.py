@@ -18,6 +18,7 @@ from sklearn import metrics
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
+from medmnist_tfds.decathlon import suites
 from medmnist_tfds.decathlon.report import collect, confusion, figures, tables, write
 from medmnist_tfds.process import errors
 from medmnist_tfds.score import predictions
@@ -253,9 +254,16 @@ def test_confusion_cells_show_the_share_of_their_row(report):
 
 
 @pytest.mark.parametrize(
-    ("release", "is_paper"), [("1.0.0", True), ("3.0.0", False), ("phantom", False)]
+    ("suite", "release", "paper"),
+    [
+        ("decathlon", "1.0.0", 0.897),
+        ("decathlon", "3.0.0", None),
+        ("decathlon", "phantom", None),
+        ("v2_2d", "3.0.0", 0.901),
+        ("v2_2d", "1.0.0", None),
+    ],
 )
-def test_the_paper_stands_beside_its_own_release_only(release, is_paper):
+def test_the_paper_stands_beside_its_own_release_only(suite, release, paper):
     result = {"method": "resnet18_28", "paper_row": "ResNet-18 (28)"}
     entry = collect.Entry(
         result=result,
@@ -273,18 +281,28 @@ def test_the_paper_stands_beside_its_own_release_only(release, is_paper):
         entries=(entry,),
         targets={},
         sources={},
+        suite=suites.find(suite),
     )
-    value = found.paper("resnet18_28", "breast", "auc")
-    assert value == (0.897 if is_paper else None)
+    assert found.paper("resnet18_28", "breast", "auc") == paper
 
 
-def test_the_papers_table_is_whole():
-    rows = collect.paper_rows()
-    assert len(rows) == 7
+@pytest.mark.parametrize(
+    ("name", "count", "method", "mean"),
+    [
+        ("decathlon", 7, "Google AutoML Vision", 0.9215),  # by hand from Table 2
+        ("v2_2d", 7, "ResNet-18 (28)", 0.9218),
+        ("v2_3d", 8, "ResNet-50 + 3D", 0.8633),
+    ],
+)
+def test_a_papers_table_is_whole(name, count, method, mean):
+    suite = suites.find(name)
+    rows = collect.paper_rows(suite)
+    assert len(rows) == count
     for row in rows.values():
-        assert {name for name, _ in row} == set(catalog.DATASETS)
-    auc = [rows["Google AutoML Vision"][name, "auc"] for name in catalog.DATASETS]
-    assert statistics.fmean(auc) == pytest.approx(0.9215)  # by hand from Table 2
+        assert {name for name, _ in row} == set(suite.datasets)
+        assert all(0 < value < 1 for value in row.values())
+    auc = [rows[method][name, "auc"] for name in suite.datasets]
+    assert statistics.fmean(auc) == pytest.approx(mean, abs=5e-5)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from rich import console as rich_console
 
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.decathlon import cell as cells
-from medmnist_tfds.decathlon import changes, dispatch, exchange, progress
+from medmnist_tfds.decathlon import changes, dispatch, exchange, progress, suites
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
 from medmnist_tfds.process import errors, files
@@ -366,10 +366,10 @@ def test_a_terminal_shows_a_table_with_signs_and_time_left(tmp_path, data_dir):
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_table_of_all_methods_breaks_no_name(tmp_path, data_dir, width):
-    names = methods.built_in()
+    names = methods.of_suite(suites.DECATHLON)
     everything = dataclasses.replace(
         plan(data_dir, names, seeds=(0, 1, 2)),
-        variants=tuple(map(catalog.variant, catalog.DATASETS)),
+        variants=tuple(map(catalog.variant, catalog.SUITES["decathlon"])),
     )
     grid, output = decathlon._grid(everything, tmp_path), io.StringIO()
     # With so many methods, three seeds take three lines of 60 columns.
@@ -382,7 +382,7 @@ def test_a_table_of_all_methods_breaks_no_name(tmp_path, data_dir, width):
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
     lines = text.replace("\r", "\n").splitlines()
     assert max(map(len, lines)) <= width
-    for name in [*names, *catalog.DATASETS]:
+    for name in [*names, *catalog.SUITES["decathlon"]]:
         assert any(name in line.split() for line in lines)
     last = lines[-2:]
     assert f"▶ chest {names[-1]} seed2" in lines[-3] and "1 running" in last[1]
@@ -391,8 +391,8 @@ def test_a_table_of_all_methods_breaks_no_name(tmp_path, data_dir, width):
 
 def test_in_a_low_terminal_what_is_running_is_seen(tmp_path, data_dir):
     everything = dataclasses.replace(
-        plan(data_dir, methods.built_in()),
-        variants=tuple(map(catalog.variant, catalog.DATASETS)),
+        plan(data_dir, methods.of_suite(suites.DECATHLON)),
+        variants=tuple(map(catalog.variant, catalog.SUITES["decathlon"])),
     )
     grid, output = decathlon._grid(everything, tmp_path), io.StringIO()
     console = rich_console.Console(
@@ -401,7 +401,7 @@ def test_in_a_low_terminal_what_is_running_is_seen(tmp_path, data_dir):
     with progress.Progress(grid, console=console, jobs=2) as show:
         show.set(grid[-1], "running")
         show.hear(grid[-1], "epoch   3/100")
-    assert f"{methods.built_in()[-1]} seed0" in output.getvalue()
+    assert f"{grid[-1].method.name} seed0" in output.getvalue()
     assert "1 running" in output.getvalue()
 
 

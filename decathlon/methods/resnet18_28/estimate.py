@@ -67,8 +67,8 @@ def _seconds_per_image(name: str, settings: dict) -> float:
     batch = recipe.batch_size
     if not devices.has_accelerator():
         batch = min(batch, _IMAGES)
-    pixels = (variant.size, variant.size, variant.dataset.channels)
-    images = np.random.default_rng(0).integers(0, 256, (batch, *pixels), np.uint8)
+    shape = (batch, *variant.image_shape)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     labels = np.zeros((batch, variant.dataset.label_columns), np.uint8)
     split = pipeline.Split.from_arrays(images, labels, name="train")
     times = []
