@@ -192,7 +192,7 @@ def projection(runs: list[dict]) -> list[list[str]]:
         [["dataset", *[f"{n}: images" for n in names], *names]],
         dict.fromkeys(names, 0.0),
     )
-    for dataset in catalog.DATASETS.values():
+    for dataset in map(catalog.DATASETS.get, catalog.SUITES["decathlon"]):
         train = dataset.releases[catalog.DEFAULT_VERSION].splits["train"]
         images, hours = {}, {}
         for name in names:

@@ -59,6 +59,12 @@ def audit(
     from medmnist_tfds.sources import audit_words, contents, manifests
 
     variant = catalog.parse(name, phantom=phantom)
+    if variant.dataset.form != "images":
+        raise errors.MedMNISTError(
+            f"{variant.title} has volumes, and an audit compares images, however they "
+            "are flipped or turned. Expected one of images. `medmnist-tfds list` shows "
+            "which there are."
+        )
     if file is not None and (variant.phantom or variant.rebuilt):
         raise errors.MedMNISTError(
             f"--file was given, and {variant.title} is read from elsewhere. Expected "

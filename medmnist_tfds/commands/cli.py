@@ -74,10 +74,7 @@ def list_datasets() -> None:
     terminal.CONSOLE.print(_releases())
     here = {name: _sizes_here(dataset) for name, dataset in known.items()}
     files = [f"{name} ({', '.join(here[name])})" for name in here if here[name]]
-    terminal.say(
-        f"Numbers of images are those of release {catalog.DEFAULT_VERSION}, or where a "
-        f"dataset is not in that, of {known[others[0]].default_version()}."
-    )
+    terminal.say("Numbers of images are those of the first release of each.")
     terminal.say(
         f"Files in {finding.root()} (MEDMNIST_ROOT): {', '.join(files) or 'none'}."
     )

@@ -287,7 +287,7 @@ def test_tfdss_own_folder_of_manual_downloads_is_looked_in(tmp_path, places):
         builder.download_and_prepare()
 
 
-@pytest.mark.parametrize("name", ["breast", "retina"])
+@pytest.mark.parametrize("name", ["breast", "retina", "breast_64", "adrenal_3d"])
 def test_real_data_equal_the_official_file_row_by_row(name, official_root, tmp_path):
     config = tfds.download.DownloadConfig(manual_dir=official_root)
     rows, info = tfds.load(
@@ -297,9 +297,9 @@ def test_real_data_equal_the_official_file_row_by_row(name, official_root, tmp_p
         with_info=True,
         download_and_prepare_kwargs={"download_config": config},
     )
-    release = catalog.DATASETS[name].releases["1.0.0"]
-    with np.load(official_root / f"{name}mnist.npz") as official:
-        for split, size in release.splits.items():
+    variant = catalog.parse(name)
+    with np.load(official_root / variant.file.name) as official:
+        for split, size in variant.release.splits.items():
             row = tfds.as_numpy(rows[split])
             assert len(row["label"]) == info.splits[split].num_examples == size
             images_ = official[f"{split}_images"].reshape(row["image"].shape)
@@ -307,7 +307,9 @@ def test_real_data_equal_the_official_file_row_by_row(name, official_root, tmp_p
             np.testing.assert_array_equal(
                 row["label"], official[f"{split}_labels"][:, 0]
             )
-    assert info.metadata["release"] == "1.0.0"
+    assert info.metadata["release"] == variant.release.version
+    assert str(info.version) == variant.release.version
+    assert info.features["image"].shape == variant.image_shape
 
 
 def _environment() -> dict:

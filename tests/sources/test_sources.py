@@ -19,7 +19,7 @@ def test_sources_lists_the_ten_at_eighty_columns(command):
         assert archive.title.split()[0] in said
 
 
-@pytest.mark.parametrize("name", catalog.DATASETS)
+@pytest.mark.parametrize("name", archives.ARCHIVES)
 def test_sources_tells_all_facts_of_one(name, command, places):
     code, said = command("sources", name)
     told, archive = "".join(said.split()), archives.ARCHIVES[name]
@@ -47,6 +47,14 @@ def test_what_has_no_sources_of_its_own_is_refused_by_all_three(name, whole, com
         assert f"Expected one of the ten. Give {whole}." in said
 
 
+def test_the_sources_of_the_papers_ten_are_known_and_of_others_that_is_said(command):
+    assert tuple(archives.ARCHIVES) == catalog.SUITES["decathlon"]
+    code, said = command("sources", "organ_3d")
+    assert code == 1 and "What organ_3d was made of is not known here" in said
+    code, said = command("audit", "organ_3d", "--phantom")
+    assert code == 1 and "has volumes, and an audit compares images" in said
+
+
 def test_what_is_not_official_or_not_known_is_not_said_to_be(command):
     said = " ".join(command("sources", "chest")[1].split())
     assert "NIH's own lists, not ChestMNIST's split" in said
@@ -59,7 +67,7 @@ def test_the_advice_for_a_manifest_names_what_can_be_linked():
         manifests.manifest("derma_corrected")
 
 
-@pytest.mark.parametrize("name", sorted(set(catalog.DATASETS) - {"chest"}))
+@pytest.mark.parametrize("name", sorted(set(archives.ARCHIVES) - {"chest"}))
 def test_what_an_archive_calls_a_class_is_a_class(name):
     archive = archives.ARCHIVES[name]
     if archive.kind == "images":

@@ -37,10 +37,10 @@ def dummy_catalog() -> dict[str, catalog.Dataset]:
 
 
 class BuilderTest(tfds.testing.DatasetBuilderTestCase):
-    """One config of each kind: binary, multi-label, RGB and a larger size."""
+    """One config of each kind: binary, multi-label, RGB, a larger size and volumes."""
 
     DATASET_CLASS = medmnist_dataset_builder.Builder
-    BUILDER_CONFIG_NAMES_TO_TEST = ["breast", "chest", "derma", "derma_64"]
+    BUILDER_CONFIG_NAMES_TO_TEST = ["breast", "chest", "derma", "derma_64", "vessel_3d"]
     SPLITS = SPLITS
 
     def setUp(self):
