@@ -12,31 +12,18 @@ _BLOOD = (
     # angle between two; darkness; granules: how many, red, green, blue
     (0.60, 0.72, 0.52, 0.70, 0.28, 0.18, 1.6, 0.5, 1.0, 0.30, 0.12, 0.45),  # basophil
     (0.66, 0.90, 0.66, 0.62, 0.25, 0.26, 3.1, 0.7, 0.9, 0.82, 0.38, 0.32),  # eosinophil
-    (
-        0.44,
-        0.66,
-        0.62,
-        0.74,
-        0.27,
-        0.03,
-        1.6,
-        1.0,
-        0.1,
-        0.50,
-        0.40,
-        0.60,
-    ),  # erythroblast
+    (0.50, 0.68, 0.62, 0.74, 0.30, 0.04, 1.6, 1.0, 0.1, 0.5, 0.4, 0.6),  # erythroblast
     (0.74, 0.74, 0.68, 0.82, 0.36, 0.16, 0.7, 0.4, 0.5, 0.55, 0.30, 0.58),  # immature
-    (0.52, 0.72, 0.74, 0.88, 0.40, 0.05, 1.6, 0.7, 0.1, 0.50, 0.40, 0.60),  # lymphocyte
-    (0.74, 0.70, 0.68, 0.80, 0.30, 0.22, 0.9, 0.5, 0.2, 0.85, 0.82, 0.88),  # monocyte
-    (0.68, 0.90, 0.76, 0.80, 0.20, 0.30, 1.2, 0.8, 0.3, 0.70, 0.45, 0.65),  # neutrophil
-    (0.20, 0.70, 0.55, 0.76, 0.10, 0.05, 1.6, 0.4, 0.8, 0.45, 0.22, 0.55),  # platelet
+    (0.55, 0.72, 0.74, 0.88, 0.42, 0.06, 1.6, 0.7, 0.1, 0.50, 0.40, 0.60),  # lymphocyte
+    (0.74, 0.70, 0.68, 0.80, 0.30, 0.22, 0.9, 0.5, 0.1, 0.85, 0.82, 0.88),  # monocyte
+    (0.68, 0.88, 0.72, 0.78, 0.21, 0.28, 1.2, 0.8, 0.4, 0.74, 0.50, 0.66),  # neutrophil
+    (0.24, 0.70, 0.55, 0.76, 0.10, 0.06, 1.6, 0.4, 0.8, 0.45, 0.22, 0.55),  # platelet
 )
 
 
 def _blood(rng, labels: np.ndarray) -> np.ndarray:
     n = len(labels)
-    spread = (0.15, 0.08, 0.08, 0.08, 0.2, 0.35, 0.25, 0.35, 0.45, 0.15, 0.25, 0.2)
+    spread = (0.15, 0.04, 0.04, 0.04, 0.2, 0.35, 0.15, 0.35, 0.5, 0.1, 0.15, 0.1)
     size, *colour, lobe, apart, angle, dark, grains, red, green, blue = drawing.traits(
         rng, _BLOOD, labels, spread=spread
     )
@@ -45,7 +32,7 @@ def _blood(rng, labels: np.ndarray) -> np.ndarray:
     dents = 0.05 * drawing.noise(rng, n, 3, 3)
     cell = drawing.ellipse(x, y, size, size, dents=dents, sharpness=12)
     image = drawing.tint(image, np.stack(colour, axis=-1), 0.95 * cell)
-    dots = drawing.step(6 * (drawing.noise(rng, n, 0.7, 0.7) - 1.6 + 1.5 * grains))
+    dots = drawing.step(6 * (drawing.noise(rng, n, 0.8, 0.8) - 1.6 + 1.5 * grains))
     granule = np.stack((red, green, blue), axis=-1)
     nucleus, first = np.zeros_like(cell), drawing.uniform(rng, n, 0, 2 * np.pi)
     for number in range(4):
@@ -58,7 +45,7 @@ def _blood(rng, labels: np.ndarray) -> np.ndarray:
     chromatin = 1 - 0.25 * (1.2 - dark) * drawing.noise(rng, n, 1, 1)
     violet = np.array((0.52, 0.34, 0.66)) - dark[..., None] * (0.2, 0.22, 0.12)
     image = drawing.tint(image, violet * chromatin[..., None], 0.92 * nucleus)
-    return drawing.tint(image, granule, 0.75 * dots * cell * (1 - 0.6 * nucleus))
+    return drawing.tint(image, granule, 0.6 * dots * cell * (1 - 0.6 * nucleus))
 
 
 def _smear(rng, examples: int) -> np.ndarray:

@@ -20,9 +20,9 @@ from medmnist_tfds.data.medmnist_phantom import (
 )
 from medmnist_tfds.process import errors
 
-# Images painted at once, or volumes of as many voxels: floats need eight times the
-# memory of uint8.
-_BLOCK = 1000
+# Painted at once, of images and of volumes: floats need eight times the memory of
+# uint8, and those of ten volumes stay in a core's cache.
+_BLOCK = {2: 1000, 3: 10}
 _PAINTERS = {
     **painters.PAINTERS,
     **cell_painters.PAINTERS,
@@ -80,7 +80,7 @@ def generate(
     labels = _draw_labels(rng, dataset, examples)
     paint = _PAINTERS[dataset.name]
     shape = (drawing.SIZE,) * dataset.dimensions + (dataset.channels,)
-    size = _BLOCK * drawing.SIZE**2 // drawing.SIZE**dataset.dimensions
+    size = _BLOCK[dataset.dimensions]
     blocks = [
         _develop(rng, paint(rng, block).reshape(-1, *shape))
         for block in np.split(labels, range(size, examples, size))

@@ -53,5 +53,6 @@ def ellipsoid(place, centre, radii, *, dents=0.0, sharpness=8.0) -> np.ndarray:
 
 def bumps(place, waves) -> np.ndarray:
     """-1 to 1 by the direction from the centre alone: they make a ball a star."""
-    distance = length(*place) + 1e-6
-    return np.prod([np.cos(waves * axis / distance) for axis in place], axis=0)
+    distance = (length(*place) + 1e-6) / waves
+    u, v, w = (np.cos(axis / distance) for axis in place)
+    return u * v * w
