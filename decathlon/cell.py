@@ -26,8 +26,11 @@ from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import result as results
 from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import predictions, scoring
+from medmnist_tfds.train import recipe as recipes
 
 _ATTEMPT = "attempt.json"
+# What a recipe's fields were of results that do not name them.
+_BEFORE = dataclasses.asdict(recipes.PAPER)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,8 @@ def finished(cell: Cell, *, retry_failed: bool) -> dict | None:
       MedMNISTError: there is one, of another budget or other settings, or damaged.
     """
     result = results.read(cell.place)
+    if result and cell.method.recipe:
+        result["settings"] = _BEFORE | result["settings"]
     is_open = not result or result["status"] == "missing"
     if is_open or (result["status"] == "failed" and retry_failed):
         return None

@@ -35,6 +35,11 @@ class Suite:
         """What its examples are: `images` or `volumes`."""
         return catalog.DATASETS[self.datasets[0]].form
 
+    @property
+    def one(self) -> str:
+        """One of these, as sentences say it."""
+        return "an image" if self.form == "images" else "a volume"
+
     def variant(
         self, name: str, *, version: str | None = None, phantom: bool = False
     ) -> catalog.Variant:

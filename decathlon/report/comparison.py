@@ -135,12 +135,14 @@ def _compared(decathlon, records, lacking: list[str]) -> str:
     runs = _count(seeds[-1], "random seed")
     if len(seeds) > 1:
         runs = f"{_word(seeds[0])} to {runs}"
+    suite = decathlon.suite
     sentence = (
-        f"{_count(scored, 'method').capitalize()} {are} scored on the test images of "
-        f"{_count(datasets, 'dataset')}, with {runs} each; what is compared here is "
-        f"{'the mean over datasets of' * (datasets > 1)} AUC, the chance that an image "
-        "of a class is ranked above one that is not of it (0.5 is guessing, 1 is "
-        "perfect)"
+        f"{_count(scored, 'method').capitalize()} {are} scored on the test "
+        f"{suite.form} of {_count(datasets, 'dataset')}, with {runs} each; what is "
+        "compared here is "
+        f"{'the mean over datasets of' * (datasets > 1)} AUC, the chance that "
+        f"{suite.one} of a class is ranked above one that is not of it (0.5 is "
+        "guessing, 1 is perfect)"
     )
     if lacking:
         sentence += (

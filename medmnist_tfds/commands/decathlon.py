@@ -327,6 +327,8 @@ def export_images(
     terminal.say(
         f"Wrote {path}. Upload its folder to {bucket}, and import the CSV there."
     )
+    if variant.dataset.form == "volumes":
+        terminal.say("Of each volume: the slice in the middle.")
 
 
 def _methods(

@@ -15,6 +15,7 @@ from PIL import Image
 from rich import console as rich_console
 
 from medmnist_tfds.data import catalog
+from medmnist_tfds.decathlon import suites
 from medmnist_tfds.decathlon.report import (
     cost,
     facts,
@@ -386,28 +387,34 @@ def test_a_terminal_shows_the_cost_where_there_is_room(whole, width, has_cost):
     assert note in said
 
 
-def widest(path) -> None:
-    """A page with all ten datasets, and all that can stand in a cell."""
+def widest(path, suite: suites.Suite) -> str:
+    """A page with all datasets of a suite, and all that can stand in a cell."""
     value = summary.Value(
         mean=0.5, sd=0.01, low=0.4, high=0.6, seeds=3, paper=0.6, is_best=True
     )
-    columns = (*catalog.SUITES["decathlon"], summary.AVERAGE)
+    columns = (*suite.datasets, summary.AVERAGE)
     row = summary.Row(
         method="good",
         display_name="Google AutoML Vision",
         values={(c, m): value for c in columns for m in summary.METRICS},
         lacking=("breast",),
     )
-    table = summary.Summary(columns=columns, rows=(row, row))
-    written(path, ten.decathlon(), table=table, undone=["a reason " + "x" * 300])
+    table = summary.Summary(columns=columns, rows=(row, row), suite=suite)
+    undone = ["a reason " + "x" * 300]
+    return written(path, ten.decathlon(), table=table, undone=undone)
 
 
-@pytest.mark.parametrize("width", [1920, 1280, 1160, 800, 390, 320])
-def test_the_page_fits_the_window_of_a_browser(tmp_path, width):
-    path = tmp_path / "widest.html"
-    widest(path)
-    full, seen, has_images, has_cards_whole = browsers.measure(
-        path.read_text(), width, tmp_path
-    )
+@pytest.mark.parametrize("suite", ["decathlon", "v2_2d"])
+@pytest.mark.parametrize("width", [1920, 1340, 1280, 1160, 800, 390, 320])
+def test_the_page_fits_the_window_of_a_browser(tmp_path, width, suite):
+    text = widest(tmp_path / "widest.html", suites.find(suite))
+    full, seen, has_images, has_cards_whole = browsers.measure(text, width, tmp_path)
     assert full <= seen <= width and has_images
     assert has_cards_whole or width < 390
+
+
+@pytest.mark.parametrize(("suite", "room"), [("decathlon", 72), ("v2_2d", 83)])
+def test_more_columns_are_shown_as_a_table_in_wider_windows_only(tmp_path, suite, room):
+    text = widest(tmp_path / "widest.html", suites.find(suite))
+    assert f"@media (max-width: {room}rem)" in text
+    assert text.count(f"@media (min-width: {room}.01rem)") == 1

@@ -188,6 +188,24 @@ def test_another_budget_or_setting_needs_another_folder(tmp_path, data_dir):
         run(plan(data_dir, folders), tmp_path / "out")
 
 
+def test_a_result_from_before_a_recipe_had_all_its_fields_still_counts(
+    tmp_path, data_dir
+):
+    folders = small_methods.make(tmp_path, "good")
+    (tmp_path / "good/method.toml").write_text('recipe = "paper"\n')
+    run(plan(data_dir, folders), tmp_path / "out")
+    path = tmp_path / "out/cells/breast-good-seed0/result.json"
+    made = json.loads(path.read_text())
+    del made["settings"]["convolution"]
+    path.write_text(json.dumps(made))
+    _, output = run(plan(data_dir, folders), tmp_path / "out")
+    assert "1 of 1 have results already." in output
+    made["settings"]["epochs"] = 7
+    path.write_text(json.dumps(made))
+    with pytest.raises(errors.MedMNISTError, match="was made otherwise"):
+        run(plan(data_dir, folders), tmp_path / "out")
+
+
 def test_a_failed_or_missing_cell_may_be_run_again_with_other_settings(
     tmp_path, data_dir
 ):

@@ -100,6 +100,8 @@ def test_a_report_of_volumes_sets_their_paper_beside_them(tmp_path, nodule):
     page = (out / "index.html").read_text()
     assert "<h1>MedMNIST v2, 3D</h1>" in page and "1 of 6 datasets" in page
     assert "Of a volume: its middle slice." in page
+    assert 'alt="Test volume 0 of NoduleMNIST3D"' in page
+    assert "on the test volumes of one dataset" in page
     for name in ("table2.md", "table2.tex", "index.html"):
         text = (out / name).read_text()
         assert "0.873" in text  # published
