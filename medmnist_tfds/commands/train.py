@@ -45,8 +45,9 @@ def train(
     recipe: Annotated[
         str,
         typer.Option(
-            help="paper; fast, from scratch at a fraction of its cost; or best, with "
-            "what was learned on ImageNet, too. What follows changes it."
+            help="paper; fast, from scratch at a fraction of its cost; best, with what "
+            "was learned on ImageNet, too; v2 or, for volumes, v2_3d, of MedMNIST v2. "
+            "What follows changes it."
         ),
     ] = "paper",
     epochs: Annotated[

@@ -173,7 +173,7 @@ def test_names_of_paper_and_official_package_lead_to_ours(name, full_name, tmp_p
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("medmnist/blood", "no dataset 'blood' .*path, chest, derma"),
+        ("medmnist/cells", "no dataset 'cells'.*path, chest, derma"),
         ("medmnist/brest", "no dataset 'brest'.*Did you mean 'breast'"),
         ("medmnist/derma_65", "derma has no images of size 65.*28, 64, 128, 224"),
         ("medmnist/derma_65:3.0.0", "derma has no images of size 65"),
