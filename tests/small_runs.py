@@ -14,11 +14,14 @@ from medmnist_tfds.train import PAPER, fit
 BREAST = "medmnist_phantom/breast"
 
 
-def small(num_classes, channels, resolution) -> keras.Model:
-    images = keras.Input((28, 28, channels))
+def small(num_classes, channels, *, size=28, convolution=None) -> keras.Model:
+    """For images, or for volumes if a convolution is asked for."""
+    axes = 3 if convolution else 2
+    images = keras.Input((*axes * (size,), channels))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
-    x = keras.layers.AveragePooling2D(7)(x)
-    x = keras.layers.Conv2D(4, 3, use_bias=False)(x)
+    pool = keras.layers.AveragePooling3D if axes == 3 else keras.layers.AveragePooling2D
+    conv = keras.layers.Conv3D if axes == 3 else keras.layers.Conv2D
+    x = conv(4, 3, use_bias=False)(pool(7)(x))
     x = FusedBatchNormalization(momentum=0.9)(x)
     x = keras.layers.Flatten()(x)
     outputs = keras.layers.Dense(num_classes, dtype="float32")(x)
@@ -41,12 +44,19 @@ class Lines(io.StringIO):
 
 
 def run(
-    folder, data_dir, *, after=lambda epoch: None, seed=0, recipe=PAPER, **settings
+    folder,
+    data_dir,
+    *,
+    after=lambda epoch: None,
+    seed=0,
+    recipe=PAPER,
+    dataset=BREAST,
+    **settings,
 ):
     recipe = dataclasses.replace(recipe, **settings)
     lines = Lines(after)
     options = {"data_dir": data_dir, "console": rich_console.Console(file=lines)}
-    result = fit(BREAST, recipe=recipe, seed=seed, out=folder, **options)
+    result = fit(dataset, recipe=recipe, seed=seed, out=folder, **options)
     return result, lines.getvalue()
 
 

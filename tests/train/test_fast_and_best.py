@@ -16,7 +16,11 @@ from medmnist_tfds.train import RECIPES, outputs, training
 KINDS = [
     ("chest", "fast"),
     ("retina_64", "fast"),
+    ("organ_3d", "fast"),
     ("chest", "best"),
+    pytest.param(("synapse_3d", "fast"), marks=pytest.mark.slow, id="synapse_3d-fast"),
+    pytest.param(("organ_3d", "v2_3d"), marks=pytest.mark.slow, id="organ_3d-v2_3d"),
+    pytest.param(("derma_64", "v2"), marks=pytest.mark.slow, id="derma_64-v2"),
     pytest.param(("retina_64", "best"), marks=pytest.mark.slow, id="retina_64-best"),
 ]
 
@@ -24,7 +28,7 @@ KINDS = [
 def split(variant: catalog.Variant, name: str, count: int) -> pipeline.Split:
     """Random images, a step's or two; each label is there, and each is not."""
     dataset = variant.dataset
-    shape = (count, variant.size, variant.size, dataset.channels)
+    shape = (count, *variant.image_shape)
     images = np.random.default_rng(count).integers(256, size=shape, dtype=np.uint8)
     labels = np.arange(count) % dataset.num_labels
     if dataset.task is catalog.Task.MULTILABEL:

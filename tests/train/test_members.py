@@ -31,7 +31,7 @@ def small_networks(monkeypatch):
 
 
 def drawn(name: str, count: int = 6) -> np.ndarray:
-    shape = (count, 28, 28, catalog.DATASETS[name].channels)
+    shape = (count, *catalog.variant(name).image_shape)
     return np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
 
 

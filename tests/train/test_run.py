@@ -208,7 +208,7 @@ tf.config.set_logical_device_configuration(
 import keras
 from medmnist_tfds import models, train
 from medmnist_tfds.process import errors
-def small(num_classes, channels, resolution):
+def small(num_classes, channels, size):
     images = keras.Input((28, 28, channels))
     x = keras.layers.Rescaling(1 / 255)(keras.layers.Flatten()(images))
     return keras.Model(images, keras.layers.Dense(num_classes)(x), name="small")
