@@ -4,6 +4,7 @@ from medmnist_tfds.models import compat  # noqa: F401 (may refuse: first)
 from medmnist_tfds.models.convolution import MatmulGradientConv2D
 from medmnist_tfds.models.efficientnet_lite import efficientnet
 from medmnist_tfds.models.normalization import FusedBatchNormalization
+from medmnist_tfds.models.padding import SeparateZeroPadding3D
 from medmnist_tfds.models.resnet import resnet10, resnet18, resnet50
 from medmnist_tfds.models.tflite import TFLiteClassifier, export_tflite
 from medmnist_tfds.models.torch_weights import load_torch_weights
@@ -21,6 +22,7 @@ __all__ = [
     "NETWORKS",
     "FusedBatchNormalization",
     "MatmulGradientConv2D",
+    "SeparateZeroPadding3D",
     "TFLiteClassifier",
     "efficientnet",
     "export_tflite",

@@ -1,14 +1,16 @@
 """What layers a network is made of: for images, or for volumes as 2.5D, 3D or ACS.
 
 The forms for volumes are those of the official experiments, which convert networks for
-images by package ACSConv. Layers are Keras' own: what is saved loads without us, and
-its Conv3D was as fast as the same by 2D convolutions, or faster. Knows no network.
+images by package ACSConv. Convolutions are Keras' own: what is saved loads without us,
+and its Conv3D was as fast as the same by 2D convolutions, or faster. Knows no network.
 """
 
 import dataclasses
 
 import keras
 import numpy as np
+
+from medmnist_tfds.models import padding
 
 # PyTorch's default for convolutions and linear layers: uniform, +-sqrt(1 / fan_in).
 INITIALIZER = {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}
@@ -29,7 +31,7 @@ class Form:
     rescaling: tuple[float, float] = (1 / 255, 0)
     is_inflated: bool = False
     convolution: type = keras.layers.Conv3D
-    padding: type = keras.layers.ZeroPadding3D
+    padding: type = padding.SeparateZeroPadding3D
     largest: type = keras.layers.MaxPooling3D
     mean: type = keras.layers.GlobalAveragePooling3D
 
@@ -97,17 +99,17 @@ def convolve(x, form: Form, *, filters: int, size: int, stride: int, name: str):
 
 
 def _convolve_part(x, form: Form, *, filters, kernel, stride, name, part):
-    padding = "same"
+    border = "same"
     if stride > 1 and max(kernel) > 1:
         # "same" would pad the far sides only; PyTorch pads all of them.
         margins = tuple(size // 2 for size in kernel)
         x = form.padding(margins, name=f"{name}_pad{part}")(x)
-        padding = "valid"
+        border = "valid"
     layer = form.convolution(
         filters,
         kernel,
         stride,
-        padding,
+        border,
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(**INITIALIZER),
         name=f"{name}_conv{part}",

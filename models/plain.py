@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import keras
 
-from medmnist_tfds.models import convolution, normalization
+from medmnist_tfds.models import convolution, normalization, padding
 
 _KERAS = {
     convolution.MatmulGradientConv2D: keras.layers.Conv2D,
     normalization.FusedBatchNormalization: keras.layers.BatchNormalization,
+    padding.SeparateZeroPadding3D: keras.layers.ZeroPadding3D,
 }
 
 

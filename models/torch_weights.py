@@ -51,7 +51,7 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
         if not name.endswith("num_batches_tracked")  # a counter, no weight
     }
     wanted: dict[str, list] = {}
-    for variable in sorted(model.weights, key=compat.path):
+    for variable in model.weights:
         name = _torch_name(compat.path(variable), tensors)
         wanted.setdefault(name, []).append(variable)
     missing, left = sorted(wanted.keys() - tensors), sorted(tensors.keys() - wanted)
@@ -78,6 +78,7 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
             "and convolution."
         )
     for name, variables in wanted.items():
+        variables = sorted(variables, key=compat.path)  # axial, coronal, sagittal
         filters = np.cumsum([variable.shape[-1] for variable in variables])
         parts = np.split(values[name], filters[:-1], axis=-1)
         for variable, part in zip(variables, parts, strict=True):

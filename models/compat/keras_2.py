@@ -20,6 +20,7 @@ from medmnist_tfds.models.compat.on_tensorflow import (  # noqa: F401
     device_names,
     has_slow_kernel_gradients,
     in_float32,
+    pad,
     tensors,
 )
 

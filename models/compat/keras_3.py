@@ -25,6 +25,7 @@ from medmnist_tfds.models.compat.on_tensorflow import (  # noqa: F401
     device_names,
     has_slow_kernel_gradients,
     in_float32,
+    pad,
     tensors,
 )
 from medmnist_tfds.process import errors

@@ -62,6 +62,11 @@ def batch_normalization(
     return keras.ops.cast(images * scale + shift, inputs.dtype), mean, unbiased
 
 
+def pad(inputs, sizes: list[tuple[int, int]]):
+    """Zeros before and after each axis."""
+    return keras.ops.pad(inputs, sizes)
+
+
 def in_float32(values):
     return keras.ops.cast(values, "float32")
 

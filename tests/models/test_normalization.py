@@ -18,10 +18,10 @@ def inputs(seed: int = 0) -> np.ndarray:
     return (noise * [0.5, 1, 3] + [-1, 0, 2]).astype("float32")
 
 
-def layer(kind=FusedBatchNormalization, **options):
+def layer(kind=FusedBatchNormalization, shape=SHAPE, **options):
     """A built layer without any default value."""
     made = kind(momentum=0.8, epsilon=1e-2, **options)
-    made.build(SHAPE)
+    made.build(shape)
     draw = np.random.default_rng(1)
     for variable in made.weights:
         variable.assign(draw.uniform(0.5, 2, 3))
@@ -70,6 +70,41 @@ def test_moving_statistics_are_those_of_pytorch():
     unbiased = inputs().var((0, 1, 2), ddof=1)
     close(normalize.moving_mean, 0.8 * start[0] + 0.2 * mean)
     close(normalize.moving_variance, 0.8 * start[1] + 0.2 * unbiased)
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 2, 2, 3), (3, 1, 5, 8, 3)])
+@pytest.mark.parametrize("is_training", [True, False])
+def test_volumes_are_normalized_as_images_are(shape, is_training):
+    volumes, (fused, plain), images = (
+        inputs().reshape(shape),
+        both(shape=shape),
+        layer(),
+    )
+    outputs = fused(volumes, training=is_training)
+    close(outputs, plain(volumes, training=is_training))
+    assert tuple(outputs.shape) == shape
+    of_images = images(inputs(), training=is_training)
+    close(outputs, np.asarray(of_images).reshape(shape))
+    for one, other in zip(fused.weights, images.weights, strict=True):
+        close(one, other)  # the unbiased variance too
+
+
+def test_gradients_of_volumes_are_those_of_keras():
+    volumes = inputs().reshape(6, 5, 2, 2, 3)
+    weights = np.random.default_rng(2).normal(size=volumes.shape).astype("float32")
+    ours, expected = (
+        lanes.gradients(each, volumes, weights) for each in both(shape=volumes.shape)
+    )
+    for one, other in zip(ours, expected, strict=True):
+        close(one, other)
+
+
+def test_the_size_of_volumes_may_be_unknown():
+    shape = (None, None, None, 3)
+    normalize, volumes = layer(shape=(None, *shape)), inputs().reshape(6, 5, 2, 2, 3)
+    images = keras.Input(shape)
+    model = keras.Model(images, normalize(images))
+    close(np.asarray(model(volumes)).reshape(SHAPE), layer()(inputs()))
 
 
 def test_inference_and_a_frozen_layer_change_no_statistics():
@@ -244,7 +279,9 @@ def test_two_replicas_train_as_with_keras_own_layer():
         ({"axis": 1}, SHAPE),
         ({"axis": 2}, SHAPE),
         ({}, (6, 3)),
-        ({}, (6, 4, 4, 4, 3)),
+        ({}, (6, 4, 3)),
+        ({}, (6, 4, 4, 4, 4, 3)),
+        ({"axis": 3}, (6, 4, 4, 4, 3)),
         pytest.param(
             {"synchronized": True},
             SHAPE,

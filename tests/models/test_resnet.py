@@ -129,5 +129,28 @@ def test_logits_are_float32_under_mixed_precision(network):
 
 @pytest.mark.parametrize("network", [resnet18, resnet50])
 def test_another_resolution_is_refused(network):
-    with pytest.raises(ValueError, match="resolution is 64. Expected 28, or 224"):
+    with pytest.raises(ValueError, match="is 64. Expected 28, or 224.*Pass size=64"):
         network(2, 1, 64)
+
+
+@pytest.mark.parametrize("network", [resnet18, resnet50])
+@pytest.mark.parametrize("size", [32, 64])
+def test_images_of_their_own_size_are_not_enlarged(network, size):
+    model = network(2, 1, size=size)
+    assert model.input_shape == (None, size, size, 1)
+    assert model.get_layer("stem_conv").kernel_size == (7, 7)
+    assert model.get_layer("stem_pool").output.shape[1:] == (size // 4, size // 4, 64)
+    assert model.name == f"{network.__name__}_native_{size}"
+
+
+@pytest.mark.parametrize("network", [resnet18, resnet50])
+def test_larger_images_are_not_enlarged_to_224(network):
+    with pytest.raises(ValueError, match="resolution is 224, for images of size 64"):
+        network(2, 1, 224, size=64)
+
+
+@pytest.mark.parametrize("network", [resnet18, resnet50])
+@pytest.mark.parametrize("size", [27, 31])
+def test_images_that_are_too_small_are_refused(network, size):
+    with pytest.raises(ValueError, match=f"size is {size}. Expected 28, or 32"):
+        network(2, 1, size=size)

@@ -16,6 +16,7 @@ from medmnist_tfds.models import (
     TFLiteClassifier,
     compat,
     export_tflite,
+    resnet10,
     resnet18,
 )
 from medmnist_tfds.process import errors
@@ -197,6 +198,15 @@ def test_impossible_wishes_are_refused(
 ):
     with pytest.raises(ValueError, match=message):
         export_tflite(model, tmp_path / "no.tflite", quantize, representative)
+    assert not list(tmp_path.iterdir())
+
+
+def test_volumes_are_refused(tmp_path):
+    model = resnet10(2, 1, convolution="acs")
+    with pytest.raises(
+        ValueError, match="resnet10_acs_28 takes volumes.*a .keras file"
+    ):
+        export_tflite(model, tmp_path / "model.tflite")
     assert not list(tmp_path.iterdir())
 
 
