@@ -67,8 +67,9 @@ def _nodule(rng, labels: np.ndarray) -> np.ndarray:
         rng, _NODULES, labels, spread=(0.28, 0.5, 0.6, 0.12, 0.9)
     )
     place = solids.turned(rng, n)
-    image = _lung(rng, place)
-    dents = lobes * solids.noise(rng, n, 2.5)
+    grain = solids.noise(rng, n, 2.5)
+    image = _lung(rng, place) + 0.03 * grain
+    dents = lobes * grain
     dents += spicules * solids.bumps(place, solids.uniform(rng, n, 5, 8)).clip(0, 1)
     ball = solids.ellipsoid(place, (0, 0, 0), (size, 0.9 * size, size), dents=dents)
     core = drawing.ridge(solids.length(*place), 0.45 * size)
@@ -79,10 +80,10 @@ def _lung(rng, place) -> np.ndarray:
     """Air with two vessels through it, in some with a part of the chest's wall."""
     n = len(place[0])
     wall = drawing.step(10 * (place[0] - solids.uniform(rng, n, 0.5, 1.8)))
-    image = 0.13 + 0.03 * solids.noise(rng, n, 0.8) + 0.6 * wall
+    image = 0.13 + 0.6 * wall
     for u, v, w in (place, place[[1, 2, 0]]):
         vessel = solids.length(
-            v - solids.uniform(rng, n, -0.8, 0.8) - 0.3 * np.sin(3 * u),
+            v - solids.uniform(rng, n, -0.8, 0.8) + 0.6 * u * (1 - u**2),
             w - solids.uniform(rng, n, -0.8, 0.8) + 0.3 * u**2,
         )
         image += 0.45 * drawing.ridge(vessel, solids.uniform(rng, n, 0.05, 0.13))
@@ -92,6 +93,7 @@ def _lung(rng, place) -> np.ndarray:
 # Buckled in, width of the gap, displaced along the chest wall and out of it, blood
 # between rib and lung.
 _FRACTURES = ((0.22, 0.2, 0.04, 0.05), (0.05, 0.8, 0.05, 0.15), (0.06, 0.9, 0.25, 0.3))
+_RIB = (0.15, 0.2), (0.25, 0.33)  # half of its width and of its height
 
 
 def _fracture(rng, labels: np.ndarray) -> np.ndarray:
@@ -114,9 +116,6 @@ def _fracture(rng, labels: np.ndarray) -> np.ndarray:
     bone = drawing.step(7 * (1 - rib)) * (1 - broken * gap * drawing.ridge(slant, 0.07))
     marrow = 0.95 - 0.3 * drawing.step(8 * (0.6 - rib))
     return image + (marrow - image) * bone
-
-
-_RIB = (0.15, 0.2), (0.25, 0.33)  # half of its width and of its height
 
 
 def _chest_wall(rng, out, inside) -> np.ndarray:
