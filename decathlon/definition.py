@@ -29,6 +29,7 @@ _FIELDS = {
     "paper_row": str,
     "suites": list,
     "takes": list,
+    "size": int,
     "pretrained": str,
     "features": str,
     "python": str,

@@ -43,6 +43,7 @@ class Method:
     paper_row: str | None  # the row of its suites' published tables
     suites: tuple[str, ...]  # where it runs by default, and beside that row
     takes: tuple[str, ...]  # images, volumes, or both
+    size: int | None  # of the images that its name speaks of; None: any
     pretrained: str  # on which other images; empty: on none
     features: str | None  # the network whose features it is given; None: none
     python: str | None  # versions it runs on, as pip writes them: "==3.9.*"
@@ -107,12 +108,16 @@ class Method:
         settings = _recipe(self) | self.own_settings
         return settings | {k: v for k, v in self.changes.items() if k in settings}
 
-    def refuses(self, dataset: catalog.Dataset) -> str:
+    def refuses(self, variant: catalog.Variant) -> str:
         """Why it cannot have that dataset; empty where it can."""
-        if dataset.form in self.takes:
-            return ""
-        forms = f"{self.takes[0]} only, and {dataset.paper_name} has {dataset.form}"
-        return f"it takes {forms}"
+        dataset = variant.dataset
+        if dataset.form not in self.takes:
+            forms = f"{self.takes[0]} only, and {dataset.paper_name} has {dataset.form}"
+            return f"it takes {forms}"
+        if self.size not in (None, variant.size):
+            sizes = f"{self.size} pixels only, and those of {variant.config} have "
+            return f"it takes images of {sizes}{variant.size}"
+        return ""
 
     @property
     def learned_from(self) -> str:
@@ -176,7 +181,7 @@ def read(folder: pathlib.Path) -> Method:
     """The method in a folder; what its definition does not give, that of the base does.
 
     Settings are merged by field and budgets by name. Not inherited: the names under
-    which it is shown and in which suites, for it is another method.
+    which it is shown, the size in them, and in which suites, for it is another method.
     """
     definitions = _definitions(folder)
     fields = {"settings": {}, "budgets": {}}
@@ -197,6 +202,7 @@ def read(folder: pathlib.Path) -> Method:
         display_name=own.get("display_name", folder.name),
         paper_row=own.get("paper_row"),
         suites=tuple(own.get("suites", suites.SUITES)),
+        size=own.get("size"),
         takes=_takes(folder, fields.get("takes"), network),
         pretrained=fields.get("pretrained", ""),
         features=network,

@@ -165,7 +165,7 @@ class _Run:
 
     def _can_run(self, cell: cells.Cell) -> bool:
         python = environment.interpreter(cell.method)
-        reason = cell.method.refuses(cell.variant.dataset)
+        reason = cell.method.refuses(cell.variant)
         if not reason and isinstance(python, environment.Missing):
             reason = python.reason
         if reason:
@@ -322,8 +322,8 @@ def _forecast(
 
 
 def _refusals(missing: list[cells.Cell]) -> dict[str, str]:
-    """Methods that do not take data of this form, with the reason."""
-    reasons = {c.method.name: c.method.refuses(c.variant.dataset) for c in missing}
+    """Methods that do not take data of this form or size, with the reason."""
+    reasons = {c.method.name: c.method.refuses(c.variant) for c in missing}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
