@@ -63,7 +63,8 @@ class Builder(builders.MedMNISTBuilder):
         return self.variant.release.splits
 
     def tell(self, count: int) -> str:
-        return f"{count:,} images of release {self.version} ({self._origin})"
+        form = self.variant.dataset.form
+        return f"{count:,} {form} of release {self.version} ({self._origin})"
 
     def _info(self) -> tfds.core.DatasetInfo:
         builders.warn_of(self.variant)

@@ -52,7 +52,7 @@ class Builder(builders.MedMNISTBuilder):
         return self.builder_config.splits
 
     def tell(self, count: int) -> str:
-        return f"{count:,} synthetic images"
+        return f"{count:,} synthetic {self.variant.dataset.form}"
 
     def find_source(self, dl_manager: tfds.download.DownloadManager) -> images.Phantom:
         del dl_manager
