@@ -54,6 +54,48 @@ def resnet18(channels: int, classes: int) -> nn.Module:
     return nn.Sequential(*stem, *blocks, *head)
 
 
+class ACS(nn.Conv2d):
+    """A third of the filters in each plane of a volume; the first ones have more."""
+
+    def forward(self, x):
+        outputs = []
+        for axis, kernel in enumerate(self.weight.tensor_split(3)):
+            padding = [self.padding[0]] * 3
+            padding[axis] = 0
+            kernel = kernel.unsqueeze(2 + axis)
+            outputs.append(
+                nn.functional.conv3d(
+                    x, kernel, stride=self.stride[0], padding=tuple(padding)
+                )
+            )
+        return torch.cat(outputs, dim=1)
+
+
+def for_volumes(module: nn.Module, convolution: str) -> nn.Module:
+    """The module converted as package ACSConv does, which wants torchvision."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, nn.BatchNorm3d(child.num_features))
+        elif isinstance(child, nn.AdaptiveAvgPool2d):
+            setattr(module, name, nn.AdaptiveAvgPool3d(1))
+        elif isinstance(child, nn.Conv2d):
+            size, margin = child.kernel_size[0], child.padding[0]
+            kinds = {
+                "2.5d": (nn.Conv3d, (1, size, size), (0, margin, margin)),
+                "3d": (nn.Conv3d, size, margin),
+                "acs": (ACS, size, margin),
+            }
+            kind, kernel, padding = kinds[convolution]
+            layer = kind(
+                child.in_channels, child.out_channels, kernel, child.stride[0],
+                padding, bias=False,
+            )  # fmt: skip
+            setattr(module, name, layer)
+        else:
+            for_volumes(child, convolution)
+    return module
+
+
 def scaled(picture) -> torch.Tensor:
     """A PIL image as float32 (channels, h, w) in [-1, 1].
 
@@ -79,18 +121,26 @@ def loader(folder, name: str, split: str, *, shuffle: bool, workers: int, batch:
 class Trainer:
     """Network, optimizer and step of the recipe, in one of three ways."""
 
-    def __init__(self, channels: int, classes: int, *, way: str):
+    def __init__(
+        self, channels: int, classes: int, *, way: str, convolution: str | None = None
+    ):
         self.model = resnet18(channels, classes)
         self.is_last = way != "nchw"
         self.is_bfloat16 = way == "channels_last_bfloat16"
-        if self.is_last:
-            self.model = self.model.to(memory_format=torch.channels_last)
+        self.last = torch.channels_last
+        if convolution:
+            self.model = for_volumes(self.model, convolution)
+            self.last = torch.channels_last_3d
+        if self.is_last and convolution != "acs":  # whose kernels are those of images
+            self.model = self.model.to(memory_format=self.last)
         self.optimizer = torch.optim.SGD(self.model.parameters(), 1e-3, momentum=0.9)
+        if convolution:  # of the official script for volumes
+            self.optimizer = torch.optim.Adam(self.model.parameters(), 1e-3)
         self.loss = nn.CrossEntropyLoss()
 
     def forward(self, images):
         if self.is_last:
-            images = images.contiguous(memory_format=torch.channels_last)
+            images = images.contiguous(memory_format=self.last)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.is_bfloat16):
             return self.model(images)
 
@@ -130,6 +180,15 @@ def step(options) -> dict:
     labels = torch.randint(9, (options.batch,))
     seconds = _timed(lambda: trainer.step(images, labels), options.steps)
     return {"images_per_second": options.batch / seconds}
+
+
+def volumes(options) -> dict:
+    trainer = Trainer(1, 11, way=options.way, convolution=options.convolution)
+    trainer.model.train()
+    images = torch.rand(options.batch, 1, 28, 28, 28)
+    labels = torch.randint(11, (options.batch,))
+    seconds = _timed(lambda: trainer.step(images, labels), options.steps)
+    return {"volumes_per_second": options.batch / seconds}
 
 
 def inference(options) -> dict:
@@ -183,12 +242,14 @@ def _timed(call, steps: int) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "what", choices=["pipeline", "step", "inference", "epoch", "score"]
+        "what",
+        choices=["pipeline", "step", "volumes", "inference", "epoch", "score"],
     )
     parser.add_argument("folder")
     parser.add_argument("--name", default="path")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--way", default="nchw")
+    parser.add_argument("--convolution", default="acs")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=8)
     chosen = parser.parse_args()

@@ -29,7 +29,10 @@ JAX = HERE.parent / ".venv-jax/bin/python"  # `make test-jax` does
 _IN_JAX = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
 _OURS = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "medmnist-tfds")
 _PEERS = ("torch", "medmnist")
-_WARM = {"epoch": 0}  # rounds that do not count; these processes warm up by themselves
+_WARM = {
+    "epoch": 0,
+    "volumes": 0,
+}  # rounds that do not count; these processes warm up by themselves
 
 
 def _write_data(folder: pathlib.Path, suite: str) -> None:

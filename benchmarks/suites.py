@@ -11,6 +11,9 @@ _CHANNELS_LAST_BFLOAT16 = ("--way", "channels_last_bfloat16")
 _BREAST, _CHEST = ("--name", "breast"), ("--name", "chest")
 _FEED, _LARGE_BATCH = ("--steps", "100"), ("--batch", "1024")
 _DERMA, _PATH = ("--name", "derma"), ("--name", "path")
+# The official batch; a step takes seconds.
+_VOLUMES = ("volumes", "--batch", "32", "--steps", "2")
+_ACS, _25D, _3D = (("--convolution", form) for form in ("acs", "2.5d", "3d"))
 _HELP = (
     "import sys; sys.argv = ['medmnist-tfds', '--help']; "
     "from medmnist_tfds.commands import cli; cli.main()"
@@ -55,6 +58,20 @@ SUITES: dict[str, list[Figure]] = {
         _peer("PyTorch, channels last, bfloat16", "step", *_CHANNELS_LAST_BFLOAT16),
         _ours("float32", "step", target="1.25x"),
         _ours("bfloat16", "step", *BFLOAT16, target="2.0x", best="1.0x"),
+    ],
+    "volumes": [
+        _peer("PyTorch, ACS (official)", *_VOLUMES, *_ACS),
+        _peer("PyTorch, ACS, channels last", *_VOLUMES, *_ACS, *_CHANNELS_LAST),
+        _ours("ACS, float32", *_VOLUMES, *_ACS, target="1.0x", best="1.0x"),
+        _ours("ACS, bfloat16", *_VOLUMES, *_ACS, *BFLOAT16),
+        _peer("PyTorch, 2.5D (official)", *_VOLUMES, *_25D, is_base=True),
+        _peer("PyTorch, 2.5D, channels last", *_VOLUMES, *_25D, *_CHANNELS_LAST),
+        _ours("2.5D, float32", *_VOLUMES, *_25D, target="1.0x", best="1.0x"),
+        _ours("2.5D, bfloat16", *_VOLUMES, *_25D, *BFLOAT16),
+        _peer("PyTorch, 3D (official)", *_VOLUMES, *_3D, is_base=True),
+        _peer("PyTorch, 3D, channels last", *_VOLUMES, *_3D, *_CHANNELS_LAST),
+        _ours("3D, float32", *_VOLUMES, *_3D, target="1.0x", best="1.0x"),
+        _ours("3D, bfloat16", *_VOLUMES, *_3D, *BFLOAT16),
     ],
     "variants": [
         _ours("float32", "step"),

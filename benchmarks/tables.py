@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).parent
 RESULTS = HERE / "results"
 _UNITS = {
     "images_per_second": "images/s",
+    "volumes_per_second": "volumes/s",
     "examples_per_second": "examples/s",
     "gflop_per_second": "GFLOP/s",
     "seconds": "s",

@@ -31,53 +31,45 @@ def small(convolution: str, policy: str = "float32") -> keras.Model:
         return resnet10(3, 1, convolution=convolution)
 
 
-@pytest.mark.parametrize("convolution", forms.VOLUMES)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_outputs_and_parameters_are_those_of_pytorch(name, convolution, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "convolution", "parameters"),
+    [
+        ("resnet18", "2.5d", 11_173_323),
+        ("resnet18", "3d", 33_145_419),
+        ("resnet18", "acs", 11_173_323),
+        ("resnet50", "2.5d", 23_521_739),
+        ("resnet50", "3d", 46_157_387),
+        ("resnet50", "acs", 23_521_739),
+    ],
+)
+def test_outputs_and_parameters_are_those_of_pytorch(
+    name, convolution, parameters, tmp_path
+):
     network = reference(name, 11, 1, convolution=convolution)
-    batch = images(1, axes=3)
+    ours, batch = NETWORKS[name](11, 1, convolution=convolution), images(1, 2, axes=3)
+    load_torch_weights(ours, saved(tmp_path, {"net": network.state_dict()}))
     with torch.no_grad():
         expected = network(batch).numpy()
-    ours = NETWORKS[name](11, 1, convolution=convolution)
-    load_torch_weights(ours, saved(tmp_path, {"net": network.state_dict()}))
     assert torch_networks.spread(np.array(ours(batch)), expected) < 1e-4
-    count = sum(w.numpy().size for w in ours.trainable_weights)
-    assert count == sum(tensor.numel() for tensor in network.parameters())
+    counts = [sum(tensor.numel() for tensor in network.parameters())]
+    counts.append(sum(weight.numpy().size for weight in ours.trainable_weights))
+    assert counts == [parameters, parameters]
     assert ours.name == f"{name}_{convolution}_28"
     assert ours.input_shape == (None, 28, 28, 28, 1)
+    assert ours.output_shape == (None, 11)
+    assert len({layer.name for layer in ours.layers}) == len(ours.layers)
 
 
 @pytest.mark.parametrize("convolution", forms.VOLUMES)
 def test_large_volumes_have_the_outputs_of_imagenets_network(convolution, tmp_path):
     network = reference("resnet18", 5, 1, size=36, convolution=convolution)
-    batch = images(1, size=36, axes=3)
+    batch = images(1, 2, size=36, axes=3)
     with torch.no_grad():
         expected = network(batch).numpy()
     ours = resnet18(5, 1, size=36, convolution=convolution)
     load_torch_weights(ours, saved(tmp_path, network.state_dict()))
     assert torch_networks.spread(np.array(ours(batch)), expected) < 1e-4
     assert ours.name == f"resnet18_{convolution}_36"
-
-
-@pytest.mark.parametrize(
-    ("network", "convolution", "parameters"),
-    [
-        (resnet18, "2.5d", 11_173_323),
-        (resnet18, "3d", 33_145_419),
-        (resnet18, "acs", 11_173_323),
-        (resnet50, "2.5d", 23_521_739),
-        (resnet50, "3d", 46_157_387),
-        (resnet50, "acs", 23_521_739),
-        (resnet10, "acs", 1_228_651),
-    ],
-)
-def test_networks_have_the_official_number_of_parameters(
-    network, convolution, parameters
-):
-    model = network(11, 1, convolution=convolution)
-    assert sum(w.numpy().size for w in model.trainable_weights) == parameters
-    assert model.output_shape == (None, 11)
-    assert len({layer.name for layer in model.layers}) == len(model.layers)
 
 
 @pytest.mark.parametrize("convolution", forms.VOLUMES)
@@ -166,8 +158,10 @@ def test_flat_kernels_start_as_those_for_images(convolution):
     assert kernel.std() == pytest.approx((1 / 2304 / 3) ** 0.5, rel=0.02)
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("convolution", forms.VOLUMES)
+@pytest.mark.parametrize(
+    ("convolution", "policy"),
+    [("2.5d", "float32"), ("3d", "float32"), ("acs", "mixed_bfloat16")],
+)
 def test_a_network_is_the_same_after_saving_and_loading(convolution, policy, tmp_path):
     model, batch = small(convolution, policy), images(1, axes=3)
     inputs = keras.Input(model.input_shape[1:])
@@ -194,7 +188,9 @@ def test_mixed_precision_has_nearly_the_same_logits_in_float32(convolution):
     logits = np.array(mixed(batch))
     assert logits.dtype == np.float32
     assert mixed.layers[-3].compute_dtype == "bfloat16"
-    assert 0 < torch_networks.spread(logits, np.array(full(batch))) < 0.1
+    # Not of their spread: an untrained network hardly tells volumes apart.
+    expected = np.array(full(batch))
+    assert 0 < np.abs(logits - expected).max() < 0.1 * np.abs(expected).max()
 
 
 def halved(convolution: str) -> keras.Model:
@@ -237,23 +233,19 @@ from medmnist_tfds.models import resnet10
 volumes = np.random.default_rng(0).integers(0, 256, (8, 28, 28, 28, 1), np.uint8)
 batches = tf.data.Dataset.from_tensor_slices((volumes, np.arange(8) % 3))
 batches = batches.batch(4, drop_remainder=True)
-result = {}
-for convolution in ("3d", "acs"):
-    keras.utils.set_random_seed(0)
-    with strategy.scope():
-        model = resnet10(3, 1, convolution=convolution)
-        model = train.XLAModel.from_functional(model)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.SGD(0.01), loss, jit_compile=False)
-    losses = model.fit(batches, epochs=2, verbose=0).history["loss"]
-    result[convolution] = losses
+keras.utils.set_random_seed(0)
+with strategy.scope():
+    model = train.XLAModel.from_functional(resnet10(3, 1, convolution="acs"))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01), loss, jit_compile=False)
+result = model.fit(batches, epochs=3, verbose=0).history["loss"]
 """
 
 
 @lanes.needs_tensorflow("replicas of tf.distribute")
 def test_two_replicas_train():
-    for convolution, losses in two_cpus.result_of(REPLICAS).items():
-        assert 0 < losses[-1] < losses[0], (convolution, losses)
+    losses = two_cpus.result_of(REPLICAS)
+    assert 0 < losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("network", [resnet10, resnet18, resnet50])
