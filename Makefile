@@ -97,11 +97,12 @@ endef
 	@$(call install,.venv,--editable .)
 	@touch $@
 
-# --no-deps: of the official package only the evaluator, our oracle, is used.
+# --no-deps: of the official packages only the evaluator and the convolutions of volumes,
+# our oracles, are used.
 .venv/installed-test: .venv/installed
 	@echo "Installing what the tests need into .venv"
 	@$(call install,.venv,--editable '.[test]')
-	@$(call install,.venv,--no-deps medmnist==3.0.2)
+	@$(call install,.venv,--no-deps medmnist==3.0.2 ACSConv==0.1.1)
 	@touch $@
 
 .venv-addons/installed-test: setup.cfg pyproject.toml
