@@ -77,6 +77,7 @@ def form(convolution: str | None) -> Form:
 def convolve(x, form: Form, *, filters: int, size: int, stride: int, name: str):
     """(batch, ..., c) -> (batch, ..., filters), each side s: ceil(s / stride).
 
+    Of filters that cannot be divided evenly the first parts get one more, as by ACSConv.
     A kernel of one pixel is the same in all planes: it stays in one part.
     """
     planes = form.planes if size > 1 else {"": next(iter(form.planes.values()))}
@@ -85,8 +86,7 @@ def convolve(x, form: Form, *, filters: int, size: int, stride: int, name: str):
         convolved = _convolve_part(
             x,
             form,
-            filters=(filters + count - 1 - number)
-            // count,  # ACSConv's: first ones more
+            filters=(filters + count - 1 - number) // count,
             kernel=tuple(size if axis else 1 for axis in plane),
             stride=stride,
             name=name,
