@@ -31,7 +31,7 @@ class Form:
     rescaling: tuple[float, float] = (1 / 255, 0)
     is_inflated: bool = False
     convolution: type = keras.layers.Conv3D
-    padding: type = padding.SeparateZeroPadding3D
+    pad: type = padding.SeparateZeroPadding3D
     largest: type = keras.layers.MaxPooling3D
     mean: type = keras.layers.GlobalAveragePooling3D
 
@@ -45,7 +45,7 @@ IMAGES = Form(
     planes={"": (1, 1)},
     rescaling=(1 / 127.5, -1),
     convolution=keras.layers.Conv2D,
-    padding=keras.layers.ZeroPadding2D,
+    pad=keras.layers.ZeroPadding2D,
     largest=keras.layers.MaxPooling2D,
     mean=keras.layers.GlobalAveragePooling2D,
 )
@@ -77,6 +77,7 @@ def form(convolution: str | None) -> Form:
 def convolve(x, form: Form, *, filters: int, size: int, stride: int, name: str):
     """(batch, ..., c) -> (batch, ..., filters), each side s: ceil(s / stride).
 
+    Of filters that cannot be divided evenly the first parts get one more, as by ACSConv.
     A kernel of one pixel is the same in all planes: it stays in one part.
     """
     planes = form.planes if size > 1 else {"": next(iter(form.planes.values()))}
@@ -85,8 +86,7 @@ def convolve(x, form: Form, *, filters: int, size: int, stride: int, name: str):
         convolved = _convolve_part(
             x,
             form,
-            filters=(filters + count - 1 - number)
-            // count,  # ACSConv's: first ones more
+            filters=(filters + count - 1 - number) // count,
             kernel=tuple(size if axis else 1 for axis in plane),
             stride=stride,
             name=name,
@@ -103,7 +103,7 @@ def _convolve_part(x, form: Form, *, filters, kernel, stride, name, part):
     if stride > 1 and max(kernel) > 1:
         # "same" would pad the far sides only; PyTorch pads all of them.
         margins = tuple(size // 2 for size in kernel)
-        x = form.padding(margins, name=f"{name}_pad{part}")(x)
+        x = form.pad(margins, name=f"{name}_pad{part}")(x)
         border = "valid"
     layer = form.convolution(
         filters,
@@ -134,5 +134,5 @@ def _inflate(layer: keras.layers.Conv3D) -> None:
 def pool(x, form: Form, *, name: str):
     """(batch, ..., c) -> (batch, ..., c), each side s becoming ceil(s / 2)."""
     # After ReLU a zero border never wins, as PyTorch's -infinity border never does.
-    x = form.padding(1, name=f"{name}_pad_pool")(x)
+    x = form.pad(1, name=f"{name}_pad_pool")(x)
     return form.largest(3, 2, name=f"{name}_pool")(x)
