@@ -77,7 +77,7 @@ def form(convolution: str | None) -> Form:
 def convolve(x, form: Form, *, filters: int, size: int, stride: int, name: str):
     """(batch, ..., c) -> (batch, ..., filters), each side s: ceil(s / stride).
 
-    Of filters that cannot be divided evenly the first parts get one more, as by ACSConv.
+    Of filters that cannot be divided evenly the first parts get more, as by ACSConv.
     A kernel of one pixel is the same in all planes: it stays in one part.
     """
     planes = form.planes if size > 1 else {"": next(iter(form.planes.values()))}
