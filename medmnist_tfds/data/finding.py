@@ -123,9 +123,13 @@ def _verify(path: pathlib.Path, file: catalog.File) -> None:
         is_page = (
             content.read(256).lstrip().lower().startswith((b"<!doctype", b"<html"))
         )
-    kind = "is a web page saved as .npz" if is_page else "is not the official file"
     if other := _official(md5):
-        kind = f"is the official file of {other.tfds_name}, {other.file.name}"
+        raise errors.MedMNISTError(
+            f"{path} is the official file of {other.tfds_name}, {other.file.name}. "
+            f"Expected the one with MD5 {file.md5}. Give it its own name back, and run "
+            f"again to download {file.url}"
+        )
+    kind = "is a web page saved as .npz" if is_page else "is not the official file"
     raise errors.MedMNISTError(
         f"{path} {kind}: it has {path.stat().st_size} bytes and MD5 {md5}, "
         f"expected {file.bytes or 'the official'} bytes and MD5 {file.md5}. It may be "
@@ -140,8 +144,7 @@ def _official(md5: str) -> catalog.Variant | None:
         for release in dataset.releases.values():
             for size, file in release.files.items():
                 if file.md5 == md5:
-                    found = {"dataset": dataset, "release": release, "size": size}
-                    return catalog.Variant(**found)
+                    return catalog.Variant(dataset=dataset, release=release, size=size)
     return None
 
 
