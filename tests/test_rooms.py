@@ -5,6 +5,7 @@
 
 import ast
 import collections
+import functools
 import pathlib
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -31,6 +32,7 @@ def room_of(module: str) -> str | None:
     return parts[1] if parts[0] == "medmnist_tfds" and len(parts) > 1 else None
 
 
+@functools.cache
 def modules(path: pathlib.Path) -> set[str]:
     """What a file imports of the package, in functions too."""
     names = set()

@@ -242,6 +242,7 @@ result = model.fit(batches, epochs=3, verbose=0).history["loss"]
 """
 
 
+@pytest.mark.slow
 @lanes.needs_tensorflow("replicas of tf.distribute")
 def test_two_replicas_train():
     losses = two_cpus.result_of(REPLICAS)

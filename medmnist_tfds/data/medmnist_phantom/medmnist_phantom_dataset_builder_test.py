@@ -1,5 +1,6 @@
 """TFDS's own test case for the builder `medmnist_phantom`, which needs no files."""
 
+import pytest
 import tensorflow_datasets as tfds
 
 from medmnist_tfds.data.medmnist_phantom import (
@@ -7,6 +8,7 @@ from medmnist_tfds.data.medmnist_phantom import (
 )
 
 
+@pytest.mark.slow  # writes all eighteen, several times
 class BuilderTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = phantom.Builder
     SPLITS = phantom.SPLITS
