@@ -146,8 +146,9 @@ def _compared(decathlon, records, lacking: list[str]) -> str:
     )
     if lacking:
         sentence += (
-            f"; of {_and(lacking)}, which did not finish, nothing is said here, and "
-            "below the missing runs count as guesses by the frequency of classes"
+            f"; of {_and(lacking)}, which lack runs (below is why), nothing is said "
+            "here, and what is missing counts there as guesses by the frequency of "
+            "classes"
         )
     return f"{sentence}."
 

@@ -147,7 +147,7 @@ def test_what_is_missing_counts_as_class_frequencies(found):
     compared = comparison.compare(results, table)
     assert compared.records["acc"][NAMES[2]].missing == 4
     shown, (first, second, third) = results.shown(NAMES[2]), compared.sentences
-    assert f"of {shown}, which did not finish, nothing is said here" in first
+    assert f"of {shown}, which lack runs (below is why), nothing is said here" in first
     assert shown not in second + third
 
 
