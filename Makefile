@@ -17,13 +17,21 @@ COLAB_PYTHON ?= $(shell for python in python3.13 $(PYTHON) \
 	$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, 13))" \
 	2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-slow test-addons test-jax test-tpu test-notebooks notebooks lint \
-	bench clean colab-python
+.PHONY: demo docs test test-slow test-addons test-jax test-tpu test-notebooks notebooks \
+	lint bench clean colab-python
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
 		--methods constant,resnet18_28 --jobs 2 --out runs/demo --data-dir runs/tfds
 	$(BIN)/medmnist-tfds decathlon report runs/demo
+
+# The site, into `site`: open site/index.html. The banner that is left out praises the
+# theme's successor.
+docs: .venv/installed-docs
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --clean \
+		--config-file build/mkdocs.yml
+	@echo "Wrote the site: open site/index.html"
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
@@ -97,6 +105,11 @@ endef
 	@$(call install,.venv,--editable .)
 	@touch $@
 
+.venv/installed-docs: .venv/installed
+	@echo "Installing what the site needs into .venv"
+	@$(call install,.venv,--editable '.[docs]')
+	@touch $@
+
 # --no-deps: of the official packages only the evaluator and the convolutions of volumes,
 # our oracles, are used.
 .venv/installed-test: .venv/installed
@@ -136,4 +149,4 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-* build *.egg-info runs/demo runs/tfds
+	rm -rf .venv .venv-* build site *.egg-info runs/demo runs/tfds

@@ -67,7 +67,9 @@ def read(folder: pathlib.Path) -> dict:
             raise wrong(path, f"has the unknown field {name!r}.{hint}", known)
         if not isinstance(value, _FIELDS[name]):
             raise wrong(
-                path, f"gives {name} the value {value!r}", "as the README shows"
+                path,
+                f"gives {name} the value {value!r}",
+                "as the guide 'Add a method' shows",
             )
     for name in [name for name, kind in _FIELDS.items() if kind is list]:
         if not all(isinstance(part, str) for part in fields.get(name, ())):
@@ -116,5 +118,6 @@ def _check_budgets(path: pathlib.Path, budgets: dict) -> None:
 
 def wrong(path: pathlib.Path, problem: str, expected: str) -> errors.MedMNISTError:
     return errors.MedMNISTError(
-        f"{path} {problem}. Expected {expected}. The README shows a method's folder."
+        f"{path} {problem}. Expected {expected}. The guide 'Add a method' "
+        "shows a method's folder."
     )

@@ -53,7 +53,18 @@ def resnet50(
     size: int = 28,
     convolution: str | None = None,
 ) -> keras.Model:
-    """ResNet-50, with the stride in the 3x3 convolutions; otherwise as `resnet18`."""
+    """ResNet-50, with the stride in the 3x3 convolutions; otherwise as `resnet18`.
+
+    Args:
+      num_classes: classes, or labels of a multi-label task: width of the logits.
+      channels: 1 for grey images, 3 for RGB.
+      resolution: 28, or 224 for 28-pixel images enlarged eightfold inside the model.
+      size: pixels of the images, which are seen as they are.
+      convolution: None for images; "2.5d", "3d" or "acs" for volumes.
+
+    Returns:
+      As `resnet18`.
+    """
     _check(resolution, size, convolution)
     return _resnet(
         "resnet50", _bottleneck, (3, 4, 6, 3), num_classes, channels,
@@ -73,7 +84,9 @@ def resnet10(
     An eighth of its arithmetic; the network of the recipe `fast`.
 
     Args:
-      num_classes, channels, convolution: as for `resnet18`.
+      num_classes: classes, or labels of a multi-label task: width of the logits.
+      channels: 1 for grey images, 3 for RGB.
+      convolution: None for images; "2.5d", "3d" or "acs" for volumes.
       size: pixels of the images, which are seen as they are.
 
     Returns:

@@ -137,7 +137,15 @@ class TFLiteClassifier:
         return tuple(int(size) for size in self._input["shape"][1:])
 
     def predict(self, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
-        """float32 (examples, classes) from uint8 images (examples, h, w, channels)."""
+        """float32 (examples, classes): what the model gives, without a softmax of ours.
+
+        Args:
+          images: uint8 (examples, h, w, channels), of `input_shape`.
+          batch_size: images at a time.
+
+        Raises:
+          ValueError: images of another type or shape.
+        """
         if images.dtype != np.uint8 or images.shape[1:] != self.input_shape:
             raise ValueError(
                 f"The images are {images.dtype} {images.shape}. Expected uint8 of "

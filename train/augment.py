@@ -18,6 +18,9 @@ def rotate(degrees: float) -> Augmentation:
     """Turns each image about its centre, by up to so many degrees either way.
 
     A volume is turned about an axis of any direction.
+
+    Args:
+      degrees: the most, of 360 in a circle.
     """
 
     def function(images, seed):
@@ -30,7 +33,11 @@ def rotate(degrees: float) -> Augmentation:
 
 
 def translate(pixels: int) -> Augmentation:
-    """Moves each image by up to so many whole pixels, along each of its axes."""
+    """Moves each image by up to so many whole pixels, along each of its axes.
+
+    Args:
+      pixels: the most, of the image itself.
+    """
 
     def function(images, seed):
         axes, count = len(images.shape) - 2, images.shape[0]

@@ -31,7 +31,11 @@ class MayBeFunctional:
 
     @classmethod
     def from_functional(cls, model: keras.Model):
-        """The same layers, weights and precision as those of a functional `model`."""
+        """The same layers, weights and precision as those of a functional model.
+
+        Args:
+          model: from images to logits, as `resnet18` makes it.
+        """
         with precision.policy(model.dtype_policy):
             return cls(model.input, model.output, name=model.name)
 

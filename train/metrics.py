@@ -96,9 +96,18 @@ class TaskMetrics(keras.callbacks.Callback):
     metrics=["acc"], stays there: a warning says how ours is called then.
 
     Args:
-      data, task, from_logits, batch_size, output: as for `Scorer`.
+      data: a `pipeline.Split`; a tuple of arrays (images, labels); or a finite dataset
+        of (images, labels) or (images, labels, weights) batches, which is kept in
+        memory. Labels are class numbers or one-hot; for the multi-label task 0 and 1.
+      task: a `catalog.Task` or its value.
+      from_logits: the model ends without softmax or sigmoid.
+      batch_size: images, for a `pipeline.Split` and arrays.
+      output: which of several outputs of the model is scored: the key of a dict, the
+        name of a functional model's output layer, or the index.
       prefix: of the names in the logs; each of several splits wants one of its own.
-      auc, acc, kappa: whole names, in place of `prefix` and auc, acc, kappa.
+      auc: the whole name of this one, in place of `prefix` and auc.
+      acc: the same for the accuracy.
+      kappa: the same for Cohen's kappa.
 
     Raises:
       MedMNISTError: data of another form; as soon as the model has been built, or at an

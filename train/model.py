@@ -28,6 +28,8 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
         """As `keras.Model.compile`; gradients are clipped per replica, as by Keras.
 
         Args:
+          *arguments: as Keras takes them: optimizer, loss, metrics.
+          **options: the same by their names.
           jit_compile: True or False; "auto" compiles for GPU and TPU, and not for CPU,
             where XLA is slower (51 against 76 images/s for ResNet-18 on two cores).
         """
@@ -104,6 +106,9 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
         """The compiled part of the step for a batch like `data`, as HLO text.
 
         It can be had only if all shapes are static, which is what a TPU needs.
+
+        Args:
+          data: (images, labels), or (images, labels, weights), as `fit` gets batches.
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         lower = tf.function(self._pure_gradients, jit_compile=True, autograph=False)

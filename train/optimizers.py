@@ -37,7 +37,7 @@ def schedule(name: str, learning_rate: float, *, steps: int):
 
 def optimizer(
     name: str,
-    learning_rate=1e-3,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
     *,
     momentum: float = 0.9,
     weight_decay: float = 0.0,

@@ -184,7 +184,11 @@ class Recipe:
         return max(self.batch_size, PAPER.batch_size)
 
     def of_size(self, examples: int) -> "Recipe":
-        """The recipe for so many training images: `epochs` as `max_images` allows."""
+        """The recipe for one dataset: `epochs` as `max_images` allows.
+
+        Args:
+          examples: of the training split.
+        """
         epochs = -(-self.max_images // examples) if self.max_images else self.epochs
         return dataclasses.replace(self, epochs=min(self.epochs, epochs), max_images=0)
 
@@ -271,6 +275,10 @@ _ELSEWHERE = {
 
 def override(recipe: Recipe, settings: list[str]) -> Recipe:
     """The recipe with `field=value` settings applied, values of the field's own type.
+
+    Args:
+      recipe: which stays as it is.
+      settings: each a text, `epochs=20`.
 
     Raises:
       MedMNISTError: an unknown field (the one that may be meant is given), a bad

@@ -23,12 +23,20 @@ from medmnist_tfds.train.lane import strategy as strategies
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a run came to; `scores` holds AUC and ACC per split."""
+    """What a run came to.
+
+    Attributes:
+      folder: where its files lie.
+      scores: by split: `auc` and `acc`, 0 to 1.
+      best_epoch: the one that was kept, counted from 1.
+      epochs: how many were trained.
+      interrupted: it was ended by Ctrl-C.
+    """
 
     folder: pathlib.Path
     scores: dict[str, dict[str, float]]
-    best_epoch: int  # counted from 1
-    epochs: int  # how many were trained
+    best_epoch: int
+    epochs: int
     interrupted: bool
 
 

@@ -29,7 +29,7 @@ from medmnist_tfds.process import errors, quiet, terminal
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="The ten MedMNIST datasets for TensorFlow and Keras. Not for clinical use.",
+    help="The MedMNIST datasets for TensorFlow and Keras. Not for clinical use.",
 )
 app.add_typer(decathlon.app, name="decathlon")
 
@@ -145,6 +145,8 @@ def info(name: options.Name) -> None:
     table.add_row("licence", dataset.license)
     if dataset.caution:
         table.add_row("caution", dataset.caution)
+    if dataset.faults:
+        table.add_row("known faults", "\n".join(dataset.faults))
     for version, release in dataset.releases.items():
         splits = ", ".join(f"{k} {v:,}" for k, v in release.splits.items())
         table.add_section()

@@ -36,9 +36,17 @@ def variant(
     phantom: bool = False,
     rebuilt: bool = False,
 ) -> Variant:
-    """The variant of dataset `name`, or one of its aliases; or MedMNISTError.
+    """The variant of dataset `name`, or one of its aliases.
 
-    Of the first release that has images of that size, if no `version` is given.
+    Args:
+      name: `derma`, or another name that it has: `DermaMNIST`.
+      version: of the release; the first that has images of that size if not given.
+      size: pixels a side.
+      phantom: the synthetic look-alike.
+      rebuilt: what `medmnist-tfds rebuild` makes, of any size.
+
+    Raises:
+      MedMNISTError: there is no such dataset, release or size.
     """
     dataset = DATASETS.get(name) or _by_alias(all_regrouped()).get(str(name).lower())
     if dataset is None:
@@ -119,7 +127,14 @@ def parse(name: str, *, phantom: bool = False, version: str | None = None) -> Va
 
 
 def check_split(split: str) -> None:
-    """MedMNISTError if there is no split of that name."""
+    """Refuses what is no split.
+
+    Args:
+      split: `train`, `val` or `test`.
+
+    Raises:
+      MedMNISTError: any other name.
+    """
     if not isinstance(split, str) or split not in SPLITS:
         raise errors.MedMNISTError(_unknown("split", split, SPLITS))
 
@@ -225,6 +240,7 @@ def _dataset(name: str, facts: dict) -> Dataset:
         "task": Task(facts["task"]),
         "labels": tuple(facts["labels"]),
         "mirrors": tuple(facts["mirrors"]),
+        "faults": tuple(facts.get("faults", ())),
         "releases": types.MappingProxyType(releases),
     }
     return Dataset(**fields)

@@ -7,6 +7,7 @@ two readers of one form: `in_memory` and, for what is larger, `streamed`.
 """
 
 import pathlib
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ import tensorflow_datasets as tfds
 from medmnist_tfds.data import catalog, in_memory, streamed
 from medmnist_tfds.process import checks, errors
 
+__all__ = ["MEMORY_LIMIT", "Split"]  # the public ones
 MEMORY_LIMIT = 2**30  # bytes; images that need more are streamed from disk
 _AHEAD = 8  # batches
 _LARGEST_BATCH = 2**20
@@ -102,7 +104,17 @@ class Split:
         return self._reader.images
 
     def rows(self, index: np.ndarray) -> np.ndarray:
-        """The images of those rows, in the order asked for; reads no further."""
+        """The images of those rows, in the order asked for; reads no further.
+
+        Args:
+          index: row numbers of the split (rows,), at least one.
+
+        Returns:
+          uint8 (rows, [depth,] height, width, channels).
+
+        Raises:
+          MedMNISTError: a number that is none of a row.
+        """
         expected = f"row numbers from 0 to {self.examples - 1}, at least one."
         index = checks.numbers("index", index, axes=(1,), expected=expected)
         fits = index.dtype.kind in "iu" and len(index) and index.min() >= 0
@@ -111,11 +123,20 @@ class Split:
         return self._reader.rows(index)
 
     def steps(self, batch_size: int) -> int:
-        """Batches in which every example stands at least once: ceil(N / batch)."""
+        """Batches in which every example stands at least once: ceil(N / batch).
+
+        Args:
+          batch_size: images per batch, over all replicas.
+        """
         return -(-self.examples // _checked(batch_size))
 
     def train_batches(
-        self, batch_size: int, *, seed: int, first_step: int = 0, augment=()
+        self,
+        batch_size: int,
+        *,
+        seed: int,
+        first_step: int = 0,
+        augment: Iterable[Callable] = (),
     ) -> tf.data.Dataset:
         """Endless (images, labels), reshuffled each epoch; give `fit` `steps`.
 
@@ -125,7 +146,7 @@ class Split:
 
         Args:
           batch_size: images per batch, over all replicas.
-          seed: decides the order, with the epoch.
+          seed: decides the order, with the epoch; from 0 to 2**63 - 1.
           first_step: where to go on, counted in batches from the start of training.
           augment: functions of uint8 images (batch, [depth,] height, width,
             channels) and a seed, int64 (2,), to such images, one after another; see
@@ -145,6 +166,9 @@ class Split:
 
         The last batch is filled up with copies of weight 0; the others weigh 1
         (float32 (batch,)), so a weighted sum counts each example once.
+
+        Args:
+          batch_size: images per batch, over all replicas.
         """
         batches = self._reader.in_order(_checked(batch_size))
         return ahead(batches)

@@ -45,7 +45,13 @@ def _joined(value) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class File:
-    """One `.npz` file; what is None is unknown, as the MD5 of one that users make."""
+    """One `.npz` file; what is None is unknown, as the MD5 of one that users make.
+
+    Attributes:
+      url: where it is downloaded from.
+      md5: the official checksum.
+      bytes: its length.
+    """
 
     url: str
     md5: str | None
@@ -60,14 +66,19 @@ class File:
 class Release:
     """One official release of a dataset.
 
-    Where the splits are not those of the files, `rows` says which rows of which of the
-    file's splits they are made of.
+    Attributes:
+      version: `1.0.0` or `3.0.0`.
+      flag: the official short name, used in file names.
+      splits: split -> number of examples.
+      files: image size in pixels -> file.
+      rows: where the splits are not those of the files, which rows of which of the
+        file's splits they are made of.
     """
 
     version: str
-    flag: str  # the official short name, used in file names
-    splits: Mapping[str, int]  # split -> number of examples
-    files: Mapping[int, File]  # image size in pixels -> file
+    flag: str
+    splits: Mapping[str, int]
+    files: Mapping[int, File]
     rows: regrouped.Rows | None = None
 
     @property
@@ -81,22 +92,41 @@ class Release:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One of MedMNIST's datasets, or one of them regrouped."""
+    """One of MedMNIST's datasets, or one of them regrouped.
+
+    Attributes:
+      name: ours, `derma`.
+      paper_name: `DermaMNIST`.
+      modality: what took the images.
+      task: the kind of task.
+      channels: 1 grey, 3 RGB.
+      labels: names in the order of the .npz label numbers.
+      license: of the data.
+      releases: by version.
+      mirrors: of `MIRRORS`: those that keep the label true.
+      mirrors_reason: why these and no others.
+      dimensions: 2, or 3 for volumes: depth, height, width.
+      label_note: what labels mean that are no words.
+      caution: shown to whoever loads the data.
+      faults: what else is known to be wrong with them.
+      regroups: which of the ten this is in other splits.
+    """
 
     name: str
     paper_name: str
     modality: str
     task: Task
-    channels: int  # 1 grey, 3 RGB
-    labels: tuple[str, ...]  # in the order of the .npz label numbers
+    channels: int
+    labels: tuple[str, ...]
     license: str
     releases: Mapping[str, Release]
-    mirrors: tuple[str, ...]  # of `MIRRORS`: those that keep the label true
-    mirrors_reason: str  # why these and no others
-    dimensions: int = 2  # 3 for volumes: depth, height, width
-    label_note: str | None = None  # what labels mean that are no words
-    caution: str | None = None  # shown to whoever loads the data
-    regroups: str | None = None  # which of the ten this is in other splits
+    mirrors: tuple[str, ...]
+    mirrors_reason: str
+    dimensions: int = 2
+    label_note: str | None = None
+    caution: str | None = None
+    faults: tuple[str, ...] = ()
+    regroups: str | None = None
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -109,7 +139,11 @@ class Dataset:
         return tuple({name.lower(): name for name in reversed(names)}.values())[::-1]
 
     def default_version(self, size: int = 28) -> str:
-        """The first release that has images of that size: the paper's, if it does."""
+        """The first release that has images of that size: the paper's, if it does.
+
+        Args:
+          size: pixels a side.
+        """
         sizes = {version: release.files for version, release in self.releases.items()}
         fitting = [version for version in sizes if size in sizes[version]]
         return fitting[0] if fitting else max(sizes, key=lambda v: len(sizes[v]))
@@ -134,7 +168,12 @@ class Dataset:
 class Variant:
     """One dataset in one release and one image size: official, phantom or rebuilt.
 
-    A rebuilt one is what `medmnist-tfds rebuild` makes of the sources' own pixels.
+    Attributes:
+      dataset: which one.
+      release: of it.
+      size: pixels a side.
+      phantom: it is the synthetic look-alike.
+      rebuilt: it is what `medmnist-tfds rebuild` makes of the sources' own pixels.
     """
 
     dataset: Dataset

@@ -18,6 +18,7 @@ from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.process import checks, errors, files
 from medmnist_tfds.score import scoring, tables
 
+__all__ = ["Predictions", "evaluate", "find", "read", "write"]  # the public ones
 _MARKED = re.compile(r"(.+)\+release-([0-9-]+)")
 _LARGE = 2**18  # bytes of a file that is read in another way
 _LONGEST_RUN = 100  # bytes; a file's name may have 255
@@ -25,12 +26,19 @@ _LONGEST_RUN = 100  # bytes; a file's name may have 255
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """What one prediction file holds."""
+    """What one prediction file holds.
+
+    Attributes:
+      variant: the dataset, release and size that it is of.
+      split: `train`, `val` or `test`.
+      run: who made the scores.
+      scores: float64 (examples, classes), in the official order.
+    """
 
     variant: catalog.Variant
     split: str
     run: str
-    scores: np.ndarray  # float64 (examples, classes), in the official order
+    scores: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +89,12 @@ def write(
 
 
 def find(folder: str | os.PathLike, *, split: str = "*") -> list[pathlib.Path]:
-    """The standard prediction files in a folder, of a split or of all."""
+    """The standard prediction files in a folder.
+
+    Args:
+      folder: the folder; not those below it.
+      split: `train`, `val` or `test`; all of them if not given.
+    """
     return sorted(checks.path(folder).glob(f"*_{split}_[[]AUC[]]*@*.csv"))
 
 
@@ -160,8 +173,15 @@ def evaluate(
 ) -> scoring.Scores:
     """Scores a prediction file, or what has been read of one.
 
-    The official labels are looked for in `folder`, then as `arrays.find` does. For
-    files of any name `dataset` and `split` are those of `read`.
+    Args:
+      file: a CSV or NPY file; or what `read` returned.
+      dataset: for files of any name, as for `read`.
+      split: the same.
+      folder: where the official labels are looked for first; then as
+        `arrays.find` does.
+
+    Raises:
+      MedMNISTError: as `read` and `scoring.score` say.
     """
     if isinstance(file, Predictions):
         predictions = file

@@ -12,16 +12,23 @@ import numpy as np
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import checks, errors
 
+__all__ = ["Scores", "score"]  # the public ones
 _THRESHOLD = 0.5  # the official evaluator's; a score equal to it counts as negative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Scores of one split; `auc` is the mean of `auc_per_class`."""
+    """Scores of one split.
+
+    Attributes:
+      auc: area under the ROC curve, 0 to 1: the mean of `auc_per_class`.
+      acc: accuracy, 0 to 1.
+      auc_per_class: one per class or label, in the label order.
+    """
 
     auc: float
     acc: float
-    auc_per_class: tuple[float, ...]  # one per class or label, in the label order
+    auc_per_class: tuple[float, ...]
 
 
 def score(

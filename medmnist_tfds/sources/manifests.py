@@ -89,6 +89,9 @@ class Manifest(Mapping[str, np.ndarray]):
 def manifest(name: str) -> Manifest:
     """The manifest of a dataset that ships with the package.
 
+    Args:
+      name: of the dataset, `breast`.
+
     Raises:
       MedMNISTError: there is no such dataset, or none ships for it.
     """

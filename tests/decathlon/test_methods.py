@@ -19,7 +19,7 @@ from medmnist_tfds.decathlon import environment
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.score import predictions
 
-README = pathlib.Path(__file__).parents[2] / "README.md"
+GUIDE = pathlib.Path(__file__).parents[2] / "docs/guides/add_a_method.md"
 
 
 def command(*arguments) -> list[str]:
@@ -110,8 +110,8 @@ def test_a_network_that_was_killed_goes_on_after_its_last_epoch(
     assert all(line.startswith(expected) for line in lines), lines
 
 
-def test_the_method_that_the_readme_shows_runs(tmp_path, data_dir):
-    text = README.read_text()
+def test_the_method_that_the_guide_shows_runs(tmp_path, data_dir):
+    text = GUIDE.read_text()
     definition = re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1]
     program = re.search(r"```python\n(# my_method/run.py\n.*?)```", text, re.DOTALL)[1]
     assert len((definition + program).strip().splitlines()) <= 15

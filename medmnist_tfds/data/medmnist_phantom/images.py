@@ -31,11 +31,17 @@ _PAINTERS = {
 
 
 class Phantom:
-    """The arrays of a phantom's splits, each drawn once, when it is asked for."""
+    """The arrays of a phantom's splits, each drawn once, when it is asked for.
+
+    Labels alone are had without painting an image.
+    """
 
     def __init__(self, dataset: catalog.Dataset, sizes: Mapping[str, int]):
         self._draw = functools.cache(
             lambda split: generate(dataset, split=split, examples=sizes[split])
+        )
+        self._labels = functools.cache(
+            lambda split: _begin(dataset, split, sizes[split])[1]
         )
 
     def images(self, split: str) -> np.ndarray:
@@ -45,7 +51,7 @@ class Phantom:
         return [self.images(split)]
 
     def labels(self, split: str) -> np.ndarray:
-        return self._draw(split)[1]
+        return self._labels(split)
 
     def index(self, split: str) -> np.ndarray:
         return np.arange(len(self.labels(split)))
@@ -64,6 +70,20 @@ def generate(
     Raises:
       MedMNISTError: the split is unknown, or examples are too few for every class.
     """
+    rng, labels = _begin(dataset, split, examples)
+    paint = _PAINTERS[dataset.name]
+    shape = (drawing.SIZE,) * dataset.dimensions + (dataset.channels,)
+    size = _BLOCK[dataset.dimensions]
+    drawn = labels if dataset.task is catalog.Task.MULTILABEL else labels[:, 0]
+    blocks = [
+        _develop(rng, paint(rng, block).reshape(-1, *shape))
+        for block in np.split(drawn, range(size, examples, size))
+    ]
+    return np.concatenate(blocks), labels
+
+
+def _begin(dataset: catalog.Dataset, split: str, examples: int):
+    """A split's labels, and the generator that goes on to paint it."""
     if split not in catalog.SPLITS:
         raise errors.MedMNISTError(
             f"There is no split {split!r}. Expected one of "
@@ -78,14 +98,7 @@ def generate(
     key = zlib.crc32(f"{dataset.name}/{split}".encode())
     rng = np.random.Generator(np.random.Philox(key=key))
     labels = _draw_labels(rng, dataset, examples)
-    paint = _PAINTERS[dataset.name]
-    shape = (drawing.SIZE,) * dataset.dimensions + (dataset.channels,)
-    size = _BLOCK[dataset.dimensions]
-    blocks = [
-        _develop(rng, paint(rng, block).reshape(-1, *shape))
-        for block in np.split(labels, range(size, examples, size))
-    ]
-    return np.concatenate(blocks), labels.reshape(examples, dataset.label_columns)
+    return rng, labels.reshape(examples, dataset.label_columns)
 
 
 def _draw_labels(rng, dataset: catalog.Dataset, examples: int) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The site's source, made of what the repository holds. Not installed."""
