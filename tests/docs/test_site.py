@@ -140,14 +140,10 @@ def test_pages_fit_a_screen_and_a_phone_and_ask_no_other_host(site, tmp_path):
       return [root.scrollWidth - root.clientWidth,
               images.filter((i) => !i.naturalWidth).map((i) => i.src)];
     }"""
-    (site / "tour.html").write_text(traffic.tour(stops, look))
-    try:
-        with traffic.proxy(site) as (port, asked):
-            seen = traffic.visit("tour.html", port=port, profile=tmp_path)
-    finally:
-        (site / "tour.html").unlink()
+    seen, asked = traffic.tour(site, stops, look, profile=tmp_path)
     assert len(seen) == len(stops) > 100
-    assert {stop: found for stop, found in seen.items() if found != [0, []]} == {}
+    found = dict(zip(stops, seen, strict=True))
+    assert {stop: what for stop, what in found.items() if what != [0, []]} == {}
     assert not asked
 
 
@@ -157,13 +153,8 @@ def test_the_search_finds_pages(site, tmp_path, words):
       const found = page.querySelectorAll(".md-search-result__item a");
       return found.length ? [...found].map((a) => a.getAttribute("href")) : null;
     }"""
-    tour = traffic.tour([(f"index.html?q={words}", 420)], look)
-    (site / "tour.html").write_text(tour)
-    try:
-        with traffic.proxy(site) as (port, asked):
-            (found,) = traffic.visit("tour.html", port=port, profile=tmp_path).values()
-    finally:
-        (site / "tour.html").unlink()
+    stops = [(f"index.html?q={words}", 420)]
+    (found,), asked = traffic.tour(site, stops, look, profile=tmp_path)
     expected = {
         "dermatoscope": "datasets/derma.html",
         "TaskMetrics": "reference/train.html",

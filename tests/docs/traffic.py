@@ -1,110 +1,24 @@
-"""A browser that is given one site, and whoever else it would ask: a proxy that tells.
+"""A site in a real browser, and whom else its pages would ask.
 
-The site is played at `http://site.test`; what is asked of another host is kept, and
-gets no answer.
+The local server says with each page that nothing but its own may be loaded: the browser
+keeps to that, and reports to the server what a page has tried (Content Security Policy).
 """
 
-import contextlib
-import functools
-import html
 import http.server
 import json
 import pathlib
-import re
 import shutil
 import subprocess
 import threading
-import urllib.parse
-from collections.abc import Iterator
 
 import pytest
 
-HOST = "site.test"
-
-
-class Proxy(http.server.SimpleHTTPRequestHandler):
-    """Answers for HOST from a folder; `asked` is of other hosts."""
-
-    asked: list[str] = []
-
-    def do_GET(self):
-        address = urllib.parse.urlsplit(self.path)
-        if address.hostname != HOST:
-            self._refuse()
-            return
-        self.path = address.path
-        super().do_GET()
-
-    def _refuse(self):
-        self.asked.append(self.path)
-        self.send_error(502)
-
-    do_CONNECT = do_POST = do_HEAD = _refuse
-
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def proxy(folder: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
-    """Its port, and what was asked of other hosts."""
-    asked: list[str] = []
-    handler = type("OneProxy", (Proxy,), {"asked": asked})
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(handler, directory=str(folder))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_port, asked
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def visit(page: str, *, port: int, profile: pathlib.Path) -> object:
-    """What a page of the site writes into its title, as JSON.
-
-    Skips where there is no browser.
-    """
-    text = _shown(
-        f"http://{HOST}/{page}",
-        f"--proxy-server=http://127.0.0.1:{port}",
-        profile=profile,
-    )
-    title = re.search("<title>(.*?)</title>", text, re.DOTALL)
-    return json.loads(html.unescape(title[1]))
-
-
-def opened(file: pathlib.Path, query: str, *, profile: pathlib.Path) -> str:
-    """What a file holds some seconds after it was opened from the disk, as HTML."""
-    return _shown(f"{file.as_uri()}{query}", profile=profile)
-
-
-def _shown(address: str, *options: str, profile: pathlib.Path) -> str:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    browser = next(filter(None, map(shutil.which, names)), None)
-    if browser is None:
-        pytest.skip("no Chromium or Chrome on the PATH")
-    done = subprocess.run(
-        [
-            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-            *("--disable-background-networking", "--disable-component-update"),
-            *("--no-first-run", "--disable-sync", "--disable-default-apps"),
-            *(*options, f"--user-data-dir={profile}"),
-            *("--virtual-time-budget=400000", address),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert "<title>" in done.stdout, done.stderr
-    return done.stdout
-
-
+_SECONDS = 400
+_POLICY = "default-src 'self' data: blob: 'unsafe-inline'; report-uri /asked"
 # Opens one address after another in a frame, of a width that a window cannot have, and
-# keeps what a function of the frame's document says, once it says something.
-_TOUR = """<!DOCTYPE html><title></title><body><script>
-const stops = %s, look = %s, seen = {};
+# sends what a function of the frame's document says, once it says something.
+_TOUR = """<!DOCTYPE html><title>tour</title><body><script>
+const stops = %s, look = %s, seen = [];
 const wait = (milliseconds) => new Promise((r) => setTimeout(r, milliseconds));
 (async () => {
   for (const [address, width] of stops) {
@@ -114,22 +28,121 @@ const wait = (milliseconds) => new Promise((r) => setTimeout(r, milliseconds));
     document.body.append(frame);
     await loaded;
     let found = null;
-    for (let tries = 0; found === null && tries < 60; tries++) {
-      await wait(50);
+    for (let tries = 0; found === null && tries < 400; tries++) {
+      await wait(25);
       found = look(frame.contentDocument);
     }
-    seen[address + " " + width] = found;
+    seen.push(found);
     frame.remove();
   }
-  document.title = JSON.stringify(seen);
+  await fetch("/seen", { method: "POST", body: JSON.stringify(seen) });
 })();
 </script>"""
 
 
-def tour(stops: list[tuple[str, int]], look: str) -> str:
-    """A page that visits addresses in frames of some width.
+def tour(
+    site: pathlib.Path,
+    stops: list[tuple[str, int]],
+    look: str,
+    *,
+    profile: pathlib.Path,
+) -> tuple[list, list[str]]:
+    """Visits pages of a site, each in a frame of some width; skips without a browser.
 
-    Its title is at last JSON of {"address width": what `look` gave}; `look` is a
-    function, in JavaScript, of the document, which gives null as long as it must wait.
+    Args:
+      site: the folder.
+      stops: addresses in it, and widths in pixels.
+      look: a function, in JavaScript, of a page's document, which gives null as long
+        as it must wait, for ten seconds at most.
+      profile: an empty folder for the browser.
+
+    Returns:
+      What `look` gave for each stop, and what pages would have loaded of other hosts.
     """
-    return _TOUR % (json.dumps(stops), look)
+    page = _TOUR % (json.dumps(stops), look)
+    server = _Server(site, page.encode())
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    browser = subprocess.Popen(
+        [
+            *(_browser(), "--headless", "--no-sandbox", "--disable-gpu"),
+            *("--disable-background-networking", "--disable-component-update"),
+            *("--no-first-run", "--disable-sync", "--disable-default-apps"),
+            *("--remote-debugging-port=0", f"--user-data-dir={profile}"),  # stay open
+            f"http://127.0.0.1:{server.server_port}/tour",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert server.is_seen.wait(_SECONDS), "the browser has not come to the end"
+    finally:
+        browser.terminate()
+        browser.wait(30)
+        server.shutdown()
+        server.server_close()
+    return server.seen, server.asked
+
+
+def opened(file: pathlib.Path, query: str, *, profile: pathlib.Path) -> str:
+    """What a file holds some seconds after it was opened from the disk, as HTML."""
+    done = subprocess.run(
+        [
+            *(_browser(), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
+            *(f"--user-data-dir={profile}", "--virtual-time-budget=10000"),
+            f"{file.as_uri()}{query}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout
+
+
+def _browser() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
+    return browser or pytest.skip("no Chromium or Chrome on the PATH")
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """`seen` is what the tour has sent, `asked` what the browser has reported."""
+
+    def __init__(self, site: pathlib.Path, page: bytes):
+        self.site, self.page = site, page
+        self.asked: list[str] = []
+        self.seen, self.is_seen = None, threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def __init__(self, request, address, server):
+        super().__init__(request, address, server, directory=str(server.site))
+
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", _POLICY)
+        super().end_headers()
+
+    def do_GET(self):
+        if self.path != "/tour":
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(self.server.page)
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/asked":
+            report = body["csp-report"]
+            self.server.asked.append(
+                f"{report['document-uri']}: {report['blocked-uri']}"
+            )
+        self.send_response(204)
+        self.end_headers()
+        if self.path == "/seen":
+            self.server.seen = body
+            self.server.is_seen.set()
+
+    def log_message(self, *_):
+        pass
