@@ -24,7 +24,9 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
     see `pipeline.Split.train_batches`.
     """
 
-    def compile(self, *arguments, jit_compile: bool | str = "auto", **options) -> None:
+    def compile(
+        self, *arguments: object, jit_compile: bool | str = "auto", **options: object
+    ) -> None:
         """As `keras.Model.compile`; gradients are clipped per replica, as by Keras.
 
         Args:
@@ -102,7 +104,7 @@ class XLAModel(functional.MayBeFunctional, compat.BuildsFromLocalBatch, keras.Mo
         for variable, value in zip(self.non_trainable_variables, values, strict=True):
             variable.assign(value)
 
-    def lowered_step(self, data) -> str:
+    def lowered_step(self, data: tuple) -> str:
         """The compiled part of the step for a batch like `data`, as HLO text.
 
         It can be had only if all shapes are static, which is what a TPU needs.

@@ -12,16 +12,17 @@ from medmnist_tfds.sources import archives, leaks
 
 _HEAD = """# Datasets
 
-Eighteen datasets, twelve of images and six of volumes. `medmnist-tfds list` prints this
-table. Ten of them are the *MedMNIST Classification Decathlon*; `derma_corrected` is
-DermaMNIST in splits that keep lesions apart. Not for clinical use.
+As `medmnist-tfds list` prints them: those of the *MedMNIST Classification Decathlon*,
+the others of MedMNIST, and what is one of these in other splits, without a page of its
+own. Numbers are of the first release of each. Not for clinical use.
 """
 
 
 def write(pages: pathlib.Path) -> None:
     """Writes a page for each dataset, its pictures, and a page with all of them."""
     pages.mkdir(parents=True, exist_ok=True)
-    lines = [_line(dataset) for dataset in catalog.DATASETS.values()]
+    datasets = [*catalog.DATASETS.values(), *catalog.all_regrouped()]
+    lines = [_line(dataset) for dataset in datasets]
     head = ["dataset", "modality", "task", "labels", "examples", "licence"]
     (pages / "index.md").write_text(f"{_HEAD}\n{_text_table(head, lines)}")
     for name, dataset in catalog.DATASETS.items():
@@ -44,8 +45,9 @@ def write(pages: pathlib.Path) -> None:
 
 def _line(dataset: catalog.Dataset) -> list[str]:
     release = catalog.variant(dataset.name).release
+    page = dataset.regroups or dataset.name
     return [
-        f"[`{dataset.name}`]({dataset.name}.md)",
+        f"[`{dataset.name}`]({page}.md)",
         dataset.modality,
         dataset.task.value,
         str(dataset.num_labels),
@@ -96,7 +98,7 @@ def _seen(dataset: catalog.Dataset, shown: catalog.Variant) -> str:
 def _labels(dataset: catalog.Dataset) -> str:
     lines = [[str(number), label] for number, label in enumerate(dataset.labels)]
     note = f"\n{dataset.label_note}\n" if dataset.label_note else ""
-    mirrors = " and ".join(dataset.mirrors) or "none"
+    mirrors = ", ".join(dataset.mirrors) or "none"
     return (
         f"## Labels\n\n{_text_table(['number', 'label'], lines)}{note}\n"
         f"Mirror images that keep the label true: {mirrors} ({dataset.mirrors_reason})."

@@ -30,7 +30,6 @@ SECTIONS = {
     "Notebooks": ["notebooks/index.md", "notebooks/"],
     "Results": ["recipes.md", "published.md", "automl.md", "benchmarks.md"],
     "Reference": [
-        "reference/index.md",
         "reference/command_line.md",
         "reference/",
         "versions.md",

@@ -3,6 +3,7 @@
 Never lists a name by hand: what a public module offers stands there.
 """
 
+import dataclasses
 import importlib
 import inspect
 import pathlib
@@ -32,8 +33,11 @@ def write(pages: pathlib.Path, *, code: pathlib.Path, root: pathlib.Path) -> Non
         module = importlib.import_module(real)
         name = public.rpartition(".")[2]
         text = f"# `{public}`\n\n{inspect.getdoc(module)}\n\n"
-        shown = {each: _path(module, each) for each in _public(module)}
-        text += "".join(_entry(f"{name}.{e}", path) for e, path in shown.items())
+        for each in _public(module):
+            path, value = _path(module, each), getattr(module, each)
+            # A dataclass has its fields below: a signature would say them twice.
+            is_record = inspect.isclass(value) and dataclasses.is_dataclass(value)
+            text += _entry(f"{name}.{each}", path, show_signature=not is_record)
         if public == "medmnist_tfds.train":
             text += _fields()
         (pages / f"{name}.md").write_text(text)
@@ -74,8 +78,9 @@ def _fields() -> str:
     return "\n".join([head, *lines])
 
 
-def _entry(name: str, path: str) -> str:
+def _entry(name: str, path: str, *, show_signature: bool) -> str:
     options = {"heading": name, "toc_label": name.rpartition(".")[2]}
+    options["show_signature"] = str(show_signature).lower()
     lines = "".join(f"      {key}: {value}\n" for key, value in options.items())
     return f"::: {path}\n    options:\n{lines}\n"
 

@@ -1,7 +1,7 @@
 """A site in a real browser, and whom else its pages would ask.
 
-The local server says with each page that nothing but its own may be loaded: the browser
-keeps to that, and reports to the server what a page has tried (Content Security Policy).
+The local server says with each page that nothing but its own may be loaded: the
+browser keeps to that, and reports what a page has tried (Content Security Policy).
 """
 
 import http.server
