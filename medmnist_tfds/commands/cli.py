@@ -14,6 +14,7 @@ from rich import table as rich_table
 import medmnist_tfds
 from medmnist_tfds.commands import audit as audits
 from medmnist_tfds.commands import (
+    croissant,
     decathlon,
     options,
     rebuild,
@@ -210,6 +211,7 @@ app.command()(sources.sources)
 app.command()(sources.link)
 app.command()(rebuild.rebuild)
 app.command()(audits.audit)
+app.command()(croissant.croissant)
 
 
 @app.command()

@@ -4,6 +4,7 @@ Never decides which dataset is meant, and never prepares or writes anything.
 """
 
 import pathlib
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +53,13 @@ def index(source: Arrays, split: str) -> np.ndarray:
     if hasattr(source, "index"):
         return source.index(split)
     return np.arange(len(source.labels(split)))
+
+
+def blocks(source: Arrays, split: str) -> Iterable[np.ndarray]:
+    """The split's images, in order, in pieces that fit into memory where they can."""
+    if hasattr(source, "image_blocks"):
+        return source.image_blocks(split)
+    return [source.images(split)]
 
 
 def pictures(images: np.ndarray) -> np.ndarray:

@@ -276,3 +276,5 @@ DATASETS: Mapping[str, Dataset] = _Datasets(
 SUITES: Mapping[str, tuple[str, ...]] = types.MappingProxyType(
     {name: tuple(names) for name, names in _FACTS["suites"].items()}
 )
+# When a release was published, and by the authors of which paper.
+PUBLISHED: Mapping[str, Mapping[str, str]] = types.MappingProxyType(_FACTS["published"])
