@@ -17,8 +17,8 @@ COLAB_PYTHON ?= $(shell for python in python3.13 $(PYTHON) \
 	$$python -c "import sys; sys.exit(sys.version_info[:2] != (3, 13))" \
 	2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo docs test test-slow test-addons test-jax test-tpu test-notebooks notebooks \
-	lint bench clean colab-python
+.PHONY: demo docs test test-slow test-addons test-jax test-tpu test-croissant \
+	test-notebooks notebooks lint bench clean colab-python
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
@@ -60,6 +60,10 @@ OF_COLAB = $(shell grep -h "^keras==" notebooks/colab/tpu.txt; \
 	grep -h "^tensorflow==" notebooks/colab/cpu.txt)
 test-tpu: .venv-tpu/installed-test
 	.venv-tpu/bin/python -m pytest --numprocesses 2 -m slow tests/train/test_tpu_check.py
+
+# TFDS's CroissantBuilder, by the libraries that Apache Beam wants, reads what we write.
+test-croissant: .venv-croissant/installed-test
+	.venv-croissant/bin/python -m pytest tests/data/test_croissant_builder.py
 
 # In copies of Colab's images, .venv-colab and .venv-colab-tpu: what installing us moves
 # there, and every notebook, small.
@@ -139,6 +143,13 @@ TensorFlow Addons need: make test-addons ADDONS_PYTHON=..."; exit 1; }
 	@$(call environment,.venv-tpu,$(PYTHON))
 	@$(call install,.venv-tpu,--editable '.[tpu-test]' 'pytest>=8' pytest-timeout \
 		pytest-xdist $(OF_COLAB))
+	@touch $@
+
+.venv-croissant/installed-test: setup.cfg pyproject.toml
+	@echo "Installing Apache Beam and all else into .venv-croissant"
+	@$(call environment,.venv-croissant,$(PYTHON))
+	@$(call install,.venv-croissant,--editable '.[croissant-test]' 'pytest>=8' \
+		pytest-timeout)
 	@touch $@
 
 # What we are measured against: PyTorch and the official package, by themselves.

@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "augment": "medmnist_tfds.train.augment",
     "catalog": "medmnist_tfds.data.catalog",
+    "croissant": "medmnist_tfds.data.croissant",
     "pipeline": "medmnist_tfds.data.pipeline",
     "predictions": "medmnist_tfds.score.predictions",
     "scoring": "medmnist_tfds.score.scoring",

@@ -54,14 +54,14 @@ def test_the_official_file_is_described_as_it_is(name, official_root):
     assert described["md5"] == hashlib.md5(content).hexdigest()
     assert described["contentSize"] == f"{len(content)} B"
     assert described["contentUrl"] == variant.file.url
-    records = by_id(croissant.describe(variant)["recordSet"])
+    read = mlcroissant.Dataset(croissant.describe(variant)).metadata.record_sets
+    records = {record_set.id: record_set for record_set in read}
     with np.load(official_root / variant.file.name) as archive:
         assert set(files) == {f"{array}.npy" for array in archive.files}
         for array in archive.files:
-            (field,) = records[array]["field"]
-            shape = ",".join(map(str, archive[array].shape))
-            assert field["arrayShape"] == shape
-            assert field["source"]["fileObject"]["@id"] == f"{array}.npy"
+            (field,) = records[array].fields
+            assert field.array_shape_tuple == archive[array].shape
+            assert field.source.file_object == f"{array}.npy"
 
 
 def test_it_says_whose_data_they_are_under_which_licence_and_what_is_wrong_with_them():
