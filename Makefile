@@ -18,7 +18,7 @@ COLAB_PYTHON ?= $(shell for python in python3.13 $(PYTHON) \
 	2>/dev/null && echo $$python && break; done)
 
 .PHONY: demo docs test test-slow test-addons test-jax test-tpu test-croissant \
-	test-notebooks notebooks lint bench clean colab-python
+	test-wheel test-notebooks notebooks lint bench clean colab-python
 
 demo: .venv/installed
 	$(BIN)/medmnist-tfds decathlon run --phantom --budget smoke \
@@ -64,6 +64,12 @@ test-tpu: .venv-tpu/installed-test
 # TFDS's CroissantBuilder, by the libraries that Apache Beam wants, reads what we write.
 test-croissant: .venv-croissant/installed-test
 	.venv-croissant/bin/python -m pytest tests/data/test_croissant_builder.py
+
+# The wheel, built from the source distribution and installed in a new environment,
+# passes the distribution's tests where no checkout is. WHEEL_TESTS= runs all quick ones.
+WHEEL_TESTS ?= tests/data tests/score tests/commands/test_cli.py tests/test_release.py
+test-wheel: .venv/installed-test
+	$(BIN)/python tests/outside.py .venv-wheel $(PARALLEL) -m "not slow" $(WHEEL_TESTS)
 
 # In copies of Colab's images, .venv-colab and .venv-colab-tpu: what installing us moves
 # there, and every notebook, small.

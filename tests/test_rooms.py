@@ -8,6 +8,10 @@ import collections
 import functools
 import pathlib
 
+import outside
+
+pytestmark = outside.needs_packages
+
 ROOT = pathlib.Path(__file__).parents[1]
 # From the ground up: a room may import those before it.
 ROOMS = (

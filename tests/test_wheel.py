@@ -1,30 +1,37 @@
-"""The wheel, in a fresh environment without the source tree, loads a dataset."""
+"""The wheel, in a fresh environment without the source tree, loads a dataset.
 
+`make test-wheel` runs the tests on it, with its own dependencies.
+"""
+
+import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 
+import outside
 import pytest
 
-SOURCE = pathlib.Path(__file__).parents[1]
+pytestmark = outside.needs_packages
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> pathlib.Path:
-    """Built from a copy, so that the source tree stays as it is."""
-    folder = tmp_path_factory.mktemp("wheel")
-    unwanted = shutil.ignore_patterns(
-        ".*", "build", "*.egg-info", "runs", "__pycache__"
-    )
-    shutil.copytree(SOURCE, folder / "source", ignore=unwanted)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
-    subprocess.run([*command, folder / "source", "--outdir", folder], check=True)
-    (path,) = folder.glob("*.whl")
-    return path
+def built(tmp_path_factory) -> tuple[pathlib.Path, pathlib.Path]:
+    """Source distribution and wheel."""
+    return outside.build(tmp_path_factory.mktemp("built"), "--no-isolation")
+
+
+@pytest.fixture(scope="module")
+def source(built) -> pathlib.Path:
+    return built[0]
+
+
+@pytest.fixture(scope="module")
+def wheel(built) -> pathlib.Path:
+    return built[1]
 
 
 def test_only_the_package_itself_stands_in_site_packages(wheel):
@@ -40,6 +47,35 @@ def test_only_the_package_itself_stands_in_site_packages(wheel):
         "models/efficientnet_lite0.npz",
     ):
         assert f"medmnist_tfds/{file}" in names
+
+
+def test_the_source_distribution_holds_what_the_repository_holds(source):
+    if not (outside.ROOT / ".git").exists():
+        pytest.skip("what a repository tracks is known in a repository alone")
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    given = dict(cwd=outside.ROOT, capture_output=True, text=True)
+    listed = subprocess.run(command, check=True, **given)
+    tracked = set(listed.stdout.splitlines())
+    with tarfile.open(source) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+        files = [m for m in archive.getmembers() if m.isfile()]
+    assert tracked - set(names) <= {".gitignore"}
+    made = {f.name.partition("/")[2] for f in files} - tracked
+    assert {name for name in made if ".egg-info/" not in name} == {"PKG-INFO"}
+
+
+def test_tests_run_in_the_source_distribution_without_its_packages(source, tmp_path):
+    tests = outside.unpack(source, tmp_path)
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-q"]
+    done = subprocess.run(
+        [*command, "tests/test_rooms.py", "tests/test_release.py"],
+        cwd=tests,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "no package beside the tests" in done.stdout  # those of the rooms skip
 
 
 def test_a_phantom_loads_from_the_wheel_alone(wheel, tmp_path):

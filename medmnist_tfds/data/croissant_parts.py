@@ -114,7 +114,7 @@ def examples(variant: catalog.Variant, tables: Sequence[parquet.Table]) -> dict:
     )
     index = _field(
         "examples/index",
-        "cr:Int64",
+        "sc:Integer",
         description="The row in the official split.",
         source=_from_tables(column="index"),
     )
