@@ -5,6 +5,7 @@ from medmnist_tfds.models.convolution import MatmulGradientConv2D
 from medmnist_tfds.models.efficientnet_lite import efficientnet
 from medmnist_tfds.models.normalization import FusedBatchNormalization
 from medmnist_tfds.models.padding import SeparateZeroPadding3D
+from medmnist_tfds.models.predicting import Prediction, Predictor, predict
 from medmnist_tfds.models.resnet import resnet10, resnet18, resnet50
 from medmnist_tfds.models.tflite import TFLiteClassifier, export_tflite
 from medmnist_tfds.models.torch_weights import load_torch_weights
@@ -22,11 +23,14 @@ __all__ = [
     "NETWORKS",
     "FusedBatchNormalization",
     "MatmulGradientConv2D",
+    "Prediction",
+    "Predictor",
     "SeparateZeroPadding3D",
     "TFLiteClassifier",
     "efficientnet",
     "export_tflite",
     "load_torch_weights",
+    "predict",
     "resnet10",
     "resnet18",
     "resnet50",

@@ -80,7 +80,7 @@ class Scorer:
         output = outputs.predict(model, images, self.output)
         output = output[self._data.is_real[: len(output)]]
         if self.from_logits:
-            return outputs.probabilities(output, self.task)
+            return scoring.probabilities(output, self.task)
         outputs.check_probabilities(output, self.task)
         return output
 

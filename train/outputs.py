@@ -6,7 +6,6 @@ Refuses in one sentence what Keras would tell in many. Never knows labels.
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy import special
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import errors
@@ -88,17 +87,6 @@ def check_probabilities(output: np.ndarray, task: catalog.Task) -> None:
             f"{sums.min():.3g} and {sums.max():.3g}. Expected softmax or sigmoid "
             "outputs. Give from_logits=True for a model without them."
         )
-
-
-def probabilities(logits: np.ndarray, task: catalog.Task) -> np.ndarray:
-    """Softmax over classes, or a sigmoid per label; (examples, classes) float64.
-
-    A single column is a binary task's sigmoid head.
-    """
-    logits = logits.astype(np.float64)
-    if task is catalog.Task.MULTILABEL or logits.shape[1] == 1:
-        return special.expit(logits)
-    return special.softmax(logits, axis=1)
 
 
 def _colours(channels: int) -> str:

@@ -9,11 +9,13 @@ import dataclasses
 import os
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 from rich import console as rich_console
 
-from medmnist_tfds.data import builders, catalog, pipeline
+from medmnist_tfds.data import builders, catalog, pipeline, shuffle
 from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
+from medmnist_tfds.models import kind
 from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
 from medmnist_tfds.train import curves, folder, metrics, networks, results, training
@@ -55,9 +57,10 @@ def fit(
 
     The folder then holds config.json, history.csv, model.keras (of the epoch with the
     best validation AUC, or of the last, as the recipe says), three standard prediction
-    files, result.json, curves.png, TensorBoard's logs and state.npz. A run that was
-    killed goes on after its last whole epoch when it is started again; one that is
-    finished in its folder is not run again. An interrupt (Ctrl-C) ends training; the
+    files, result.json, curves.png, kind.npz (of images: what those of training look
+    like, for `predict`), TensorBoard's logs and state.npz. A run that was killed goes
+    on after its last whole epoch when it is started again; one that is finished in its
+    folder is not run again. An interrupt (Ctrl-C) ends training; the
     best epoch so far is scored, or the last.
 
     A run goes on to more epochs, or with more patience, from state.npz, and comes to
@@ -184,6 +187,9 @@ def _finish(kept, splits, variant, recipe, path, result) -> None:
     seed, new = result["seed"], results.new(path)
     for name, split in splits.items():
         result["scores"][name] = _score(kept, split, variant, new, recipe, seed)
+    if variant.dataset.form == "images":
+        seen = [_some(splits[name], seed) for name in ("train", "val")]
+        kind.Kind.of(*seen).write(new / kind.NAME)
     curves.draw(
         path / "history.csv",
         new / "curves.png",
@@ -192,6 +198,12 @@ def _finish(kept, splits, variant, recipe, path, result) -> None:
     )
     files.write_json(new / "result.json", result)
     results.complete(path)
+
+
+def _some(split: pipeline.Split, seed: int) -> np.ndarray:
+    """As many images as it takes to know how they look, drawn by the seed."""
+    drawn = shuffle.order(split.examples, seed=seed, epoch=0)[: kind.IMAGES]
+    return split.rows(np.sort(drawn))
 
 
 def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:

@@ -17,6 +17,7 @@ from medmnist_tfds.commands import (
     croissant,
     decathlon,
     options,
+    predict,
     rebuild,
     sources,
     tables,
@@ -206,6 +207,7 @@ def montage(
 
 
 app.command(epilog=train.EPILOG)(train.train)
+app.command()(predict.predict)
 app.command("tpu-check")(tpu_check.tpu_check)
 app.command()(sources.sources)
 app.command()(sources.link)

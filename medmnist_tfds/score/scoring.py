@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Hashable
 
 import numpy as np
+from scipy import special
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.process import checks, errors
@@ -58,6 +59,17 @@ def score(
     decided = decide(np.asarray(y_score), task=task)
     acc = np.mean(decided == np.asarray(y_true).reshape(decided.shape))
     return Scores(auc=float(np.mean(aucs)), acc=float(acc), auc_per_class=aucs)
+
+
+def probabilities(logits: np.ndarray, task: catalog.Task) -> np.ndarray:
+    """Softmax over classes, or a sigmoid per label; (examples, classes) float64.
+
+    A single column is a binary task's sigmoid head.
+    """
+    logits = logits.astype(np.float64)
+    if task is catalog.Task.MULTILABEL or logits.shape[1] == 1:
+        return special.expit(logits)
+    return special.softmax(logits, axis=1)
 
 
 def auc_columns(

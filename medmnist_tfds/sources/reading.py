@@ -30,11 +30,13 @@ class Item:
     `name` starts with the name of the folder or archive (without `.zip`), then comes
     the path inside, with `/`. Reading in the order of the reader is fast; `.tar.gz`
     files are rewound where it is left. `shown` is the same for people, with the `.zip`.
+    `path` is None inside of an archive.
     """
 
     name: str
     read: Callable[[], bytes]
     shown: str
+    path: pathlib.Path | None = None
 
     def open(self) -> io.BytesIO:
         return io.BytesIO(self.read())
@@ -82,7 +84,7 @@ class Reader:
             elif suffix := _suffix(path):
                 yield from self._archive(path, path.name, suffix)
             else:
-                yield Item(path.name, path.read_bytes, path.name)
+                yield Item(path.name, path.read_bytes, path.name, path)
                 self.done_bytes += _size(path)
 
     def _folder(self, root: pathlib.Path) -> Iterator[Item]:
@@ -92,7 +94,7 @@ class Reader:
             if suffix := _suffix(path):
                 yield from self._archive(path, name, suffix)
             else:
-                yield Item(name, path.read_bytes, name)
+                yield Item(name, path.read_bytes, name, path)
                 self.done_bytes += _size(path)
 
     def _archive(self, path: pathlib.Path, name: str, suffix: str) -> Iterator[Item]:

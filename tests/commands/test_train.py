@@ -19,7 +19,7 @@ import pytest
 
 from medmnist_tfds.process import files
 from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import PAPER, RECIPES, outputs
+from medmnist_tfds.train import PAPER, RECIPES
 
 
 def command(*arguments, data_dir) -> list[str]:
@@ -74,7 +74,7 @@ def test_scores_are_those_of_the_prediction_files_and_of_the_kept_model(run, pha
         again = scoring.score(data.labels, found.scores, task="binary-class")
         assert scores == {"auc": again.auc, "acc": again.acc}
         logits = model.predict(data.images, verbose=0)
-        fresh = outputs.probabilities(logits, found.variant.dataset.task)
+        fresh = scoring.probabilities(logits, found.variant.dataset.task)
         np.testing.assert_allclose(found.scores, fresh, atol=1e-5)
     history = next(csv.DictReader((folder / "history.csv").open()))
     assert float(history["val_auc"]) == pytest.approx(

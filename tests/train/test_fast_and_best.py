@@ -11,7 +11,8 @@ from rich import console as rich_console
 
 from medmnist_tfds import models
 from medmnist_tfds.data import catalog, pipeline
-from medmnist_tfds.train import RECIPES, outputs, training
+from medmnist_tfds.score import scoring
+from medmnist_tfds.train import RECIPES, training
 
 KINDS = [
     ("chest", "fast"),
@@ -75,7 +76,7 @@ def test_images_of_every_kind_are_learned(kind, runs):
     logits = done.model.predict(images, verbose=0)
     assert logits.dtype == np.float32 and np.isfinite(logits).all()
     assert logits.shape == (14, variant.dataset.num_labels)
-    scores = outputs.probabilities(logits, variant.dataset.task)
+    scores = scoring.probabilities(logits, variant.dataset.task)
     assert ((scores > 0) & (scores < 1)).all()
     assert (folder / "model.keras").exists() and (folder / "state.npz").exists()
 

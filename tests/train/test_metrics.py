@@ -18,9 +18,9 @@ from sklearn import metrics as sklearn_metrics
 from medmnist_tfds.data import catalog, pipeline
 from medmnist_tfds.models import compat
 from medmnist_tfds.process import errors
+from medmnist_tfds.score import scoring
 from medmnist_tfds.train import TaskMetrics
 from medmnist_tfds.train.metrics import Scorer
-from medmnist_tfds.train.outputs import probabilities
 
 
 def classifier(name: str, *, activation: str | None = None, units: int | None = None):
@@ -181,7 +181,9 @@ def test_logits_and_a_single_sigmoid_are_understood(phantom):
     model = classifier("breast", activation="linear")
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     history = fit(model, builder, [logits])
-    scores = probabilities(model.predict(split.images, verbose=0), catalog.Task.BINARY)
+    scores = scoring.probabilities(
+        model.predict(split.images, verbose=0), catalog.Task.BINARY
+    )
     auc = sklearn_metrics.roc_auc_score(split.labels, scores[:, 1])
     assert history["val_auc"][-1] == pytest.approx(auc, abs=1e-6)
     single = classifier("breast", activation="sigmoid", units=1)
