@@ -53,14 +53,10 @@ class Kind:
         )  # phantoms may be flat
         axes = (rows / per_axis[:, None]).T
         places = ((found - middle) / scale) @ axes
-        kind = cls(
-            middle=middle,
-            scale=scale,
-            axes=axes,
-            training=places,
-            validation=np.zeros(0, np.float32),
-        )
-        far = np.sort(kind.distances(validation))
+        fields = {"middle": middle, "scale": scale, "axes": axes, "training": places}
+        fields = {name: array.astype(np.float32) for name, array in fields.items()}
+        kind = cls(**fields, validation=np.zeros(0, np.float32))
+        far = np.sort(kind.distances(validation)).astype(np.float32)
         return dataclasses.replace(kind, validation=far)
 
     def distances(self, images: np.ndarray) -> np.ndarray:
@@ -77,7 +73,8 @@ class Kind:
 
     def nearer(self, images: np.ndarray) -> np.ndarray:
         """float64 (examples,): the share of validation images that lie nearer."""
-        count = np.searchsorted(self.validation, self.distances(images), side="left")
+        far = self.distances(images).astype(np.float32)  # as those of validation are
+        count = np.searchsorted(self.validation, far, side="left")
         return count / len(self.validation)
 
     def write(self, path: str | os.PathLike) -> None:
@@ -85,9 +82,7 @@ class Kind:
         with files.replacing(path) as temporary:
             fields = dataclasses.fields(self)
             arrays = {field.name: getattr(self, field.name) for field in fields}
-            np.savez_compressed(
-                temporary, **{n: a.astype(np.float32) for n, a in arrays.items()}
-            )
+            np.savez_compressed(temporary, **arrays)
 
 
 def read(path: str | os.PathLike, *, channels: int) -> Kind:

@@ -23,6 +23,16 @@ def official_root() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
+def breast_sources() -> pathlib.Path:
+    """Fifty real images of the archive of BreastMNIST, beside the official files."""
+    for place in filter(None, _PLACES):
+        folder = pathlib.Path(place).expanduser() / "breast_sources"
+        if folder.is_dir():
+            return folder
+    pytest.skip("no breast_sources in MEDMNIST_ROOT: images of the BUSI archive")
+
+
+@pytest.fixture(scope="session")
 def data_dir(tmp_path_factory) -> pathlib.Path:
     """A folder for TFDS's prepared data, kept for the whole session."""
     place = tmp_path_factory.getbasetemp()
@@ -76,3 +86,38 @@ def official(tmp_path_factory):
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         reason = "the official medmnist package is not installed"
         return pytest.importorskip("medmnist.evaluator", reason=reason)
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """A function from a command line to its exit code and what it says."""
+    from typer import testing
+
+    from medmnist_tfds.commands import cli
+    from medmnist_tfds.process import errors
+
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def command(*words) -> tuple[int, str]:
+        done = testing.CliRunner().invoke(cli.app, list(map(str, words)))
+        if isinstance(done.exception, errors.MedMNISTError):
+            return 1, str(done.exception)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.output
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def run_folder(data_dir, tmp_path_factory) -> pathlib.Path:
+    """A finished run on the phantom of breast, by a network that takes no time."""
+    import small_runs
+
+    from medmnist_tfds import models
+
+    folder = tmp_path_factory.mktemp("run") / "breast"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(models.NETWORKS, "resnet18", small_runs.small)
+        small_runs.run(folder, data_dir, epochs=2, batch_size=64, learning_rate=0.05)
+    return folder
