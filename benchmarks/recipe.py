@@ -18,8 +18,8 @@ from matplotlib import ticker
 
 from benchmarks import tables
 from medmnist_tfds.data import arrays, catalog
-from medmnist_tfds.decathlon.report import bootstrap
 from medmnist_tfds.process import files
+from medmnist_tfds.score import bootstrap
 from medmnist_tfds.train import recipe as recipes
 
 DATASETS = ("breast", "retina")

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import stats
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import bootstrap, collect, standings, summary
+from medmnist_tfds.decathlon.report import collect, standings, summary
+from medmnist_tfds.score import bootstrap
 
 LEVEL = 0.05  # of false claims among those that methods differ, at most
 

@@ -12,8 +12,8 @@ import numpy as np
 from sklearn import metrics
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import bootstrap, calibration, collect
-from medmnist_tfds.score import scoring
+from medmnist_tfds.decathlon.report import collect
+from medmnist_tfds.score import bootstrap, calibration, scoring
 
 SPECIFICITY = 0.95  # at which the sensitivity of a binary task is told
 NO_PROBABILITIES = "its scores are no probabilities"

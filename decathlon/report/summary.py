@@ -12,7 +12,8 @@ import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon import suites
-from medmnist_tfds.decathlon.report import bootstrap, collect, cost
+from medmnist_tfds.decathlon.report import collect, cost
+from medmnist_tfds.score import bootstrap
 
 AVERAGE = "average"
 METRICS = ("auc", "acc")

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import bootstrap, collect, summary
+from medmnist_tfds.decathlon.report import collect, summary
 from medmnist_tfds.decathlon.report import tables as notes
 from medmnist_tfds.process import errors
-from medmnist_tfds.score import scoring
+from medmnist_tfds.score import bootstrap, scoring
 from medmnist_tfds.sources import leaks
 
 TITLE = "Without the leak (ours, not the official score)"

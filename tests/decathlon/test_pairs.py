@@ -6,8 +6,8 @@ from scipy import stats
 from statsmodels.stats import multitest
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import bootstrap, pairs, standings
-from medmnist_tfds.score import scoring
+from medmnist_tfds.decathlon.report import pairs, standings
+from medmnist_tfds.score import bootstrap, scoring
 
 EXAMPLES, SEEDS = 200, 3
 TASK = catalog.Task.BINARY

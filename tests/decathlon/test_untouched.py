@@ -16,9 +16,9 @@ from medmnist_tfds.commands import cli
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.decathlon import method as methods
 from medmnist_tfds.decathlon import run as decathlon
-from medmnist_tfds.decathlon.report import bootstrap, page, summary, untouched, write
+from medmnist_tfds.decathlon.report import page, summary, untouched, write
 from medmnist_tfds.process import errors
-from medmnist_tfds.score import predictions
+from medmnist_tfds.score import bootstrap, predictions
 from medmnist_tfds.sources import audit_lists, leaks
 
 BREAST = "medmnist_phantom/breast"

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize, special
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import bootstrap
+from medmnist_tfds.score import bootstrap
 
 BINS = 15
 _SUM = 1e-3  # by which the probabilities of a row may miss 1

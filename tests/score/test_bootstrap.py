@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import bootstrap
-from medmnist_tfds.score import scoring
+from medmnist_tfds.score import bootstrap, scoring
 
 SHAPES = {
     catalog.Task.BINARY: (40, 2),

@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 from medmnist_tfds.data import catalog
-from medmnist_tfds.decathlon.report import calibration
+from medmnist_tfds.score import calibration
 
 BINARY, MULTILABEL = catalog.Task.BINARY, catalog.Task.MULTILABEL
 CLASSES = catalog.Task.MULTICLASS
