@@ -3,6 +3,7 @@
 from medmnist_tfds.models import compat  # noqa: F401 (may refuse: first)
 from medmnist_tfds.models.convolution import MatmulGradientConv2D
 from medmnist_tfds.models.efficientnet_lite import efficientnet
+from medmnist_tfds.models.loading import load
 from medmnist_tfds.models.normalization import FusedBatchNormalization
 from medmnist_tfds.models.padding import SeparateZeroPadding3D
 from medmnist_tfds.models.predicting import Prediction, Predictor, predict
@@ -29,6 +30,7 @@ __all__ = [
     "TFLiteClassifier",
     "efficientnet",
     "export_tflite",
+    "load",
     "load_torch_weights",
     "predict",
     "resnet10",

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from medmnist_tfds.models import compat
+from medmnist_tfds.process import checks, errors
 
 # Keras name -> PyTorch name, for the tensors of a convolution, normalization or linear.
 _TENSORS = {
@@ -33,8 +34,18 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
 
     Raises:
       ImportError: PyTorch, the extra `[torch]`, is not installed.
-      ValueError: tensors that are missing, left over, or of another shape, or another
-        kind of model; nothing is changed then.
+      ValueError: a file that is damaged or holds code; tensors that are missing, left
+        over, or of another shape, or another kind of model; nothing is changed then.
+    """
+    assign(model, read(path), of=os.fspath(path))
+
+
+def read(path: str | os.PathLike) -> dict:
+    """The tensors of a checkpoint by name, without PyTorch's counters.
+
+    Raises:
+      ImportError: PyTorch is not installed.
+      MedMNISTError: no such file, a damaged one, one with code, or without tensors.
     """
     try:
         import torch
@@ -43,13 +54,41 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
             "Reading a .pth file needs PyTorch. Install it with "
             "`pip install 'medmnist-tfds[torch]'`."
         ) from error
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    state = state.get("net", state)
-    tensors = {
+    path = checks.path(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise errors.MedMNISTError(errors.said_by_system(error)) from error
+    except Exception as error:  # of many kinds, by where the file ends
+        if "Unsupported" in str(error):  # a class or operation that is no tensor's
+            raise errors.MedMNISTError(
+                f"{path} holds code beside its weights, which was not run. Expected "
+                "tensors alone, as official checkpoints have. Do not trust this file."
+            ) from error
+        raise errors.MedMNISTError(
+            f"{path} cannot be read as a PyTorch checkpoint ({type(error).__name__}): "
+            "it is damaged, or none. Expected a whole .pth file. Copy or download it "
+            "again."
+        ) from error
+    state = state.get("net", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict):
+        raise errors.MedMNISTError(
+            f"{path} holds a {type(state).__name__}. Expected a state dict, or one as "
+            "`net` of a dict. Save it so."
+        )
+    return {
         name.removeprefix("module."): tensor
         for name, tensor in state.items()
         if not name.endswith("num_batches_tracked")  # a counter, no weight
     }
+
+
+def assign(model: keras.Model, tensors: dict, *, of: str) -> None:
+    """Sets the weights of a model from tensors that `read` gave, of the file `of`.
+
+    Raises:
+      ValueError: they do not fit, as `load_torch_weights` says.
+    """
     wanted: dict[str, list] = {}
     for variable in model.weights:
         name = _torch_name(compat.path(variable), tensors)
@@ -57,9 +96,8 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
     missing, left = sorted(wanted.keys() - tensors), sorted(tensors.keys() - wanted)
     if missing or left:
         raise ValueError(
-            f"{os.fspath(path)} does not fit {model.name}. "
-            f"Missing: {', '.join(missing) or 'nothing'}. "
-            f"Left over: {', '.join(left) or 'nothing'}. "
+            f"{of} does not fit {model.name}. "
+            f"Missing: {_some(missing)}. Left over: {_some(left)}. "
             "Expected each tensor exactly once. Is it a checkpoint of another network "
             "or resolution?"
         )
@@ -73,7 +111,7 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
     ]
     if wrong:
         raise ValueError(
-            f"{os.fspath(path)} does not fit {model.name}: {'; '.join(wrong)}. "
+            f"{of} does not fit {model.name}: {'; '.join(wrong)}. "
             "Make the model with the checkpoint's classes, channels, resolution, size "
             "and convolution."
         )
@@ -83,6 +121,12 @@ def load_torch_weights(model: keras.Model, path: str | os.PathLike) -> None:
         parts = np.split(values[name], filters[:-1], axis=-1)
         for variable, part in zip(variables, parts, strict=True):
             variable.assign(part.reshape(variable.shape))
+
+
+def _some(names: list[str]) -> str:
+    """All of them, or the first four and how many more there are."""
+    more = [f"and {len(names) - 4} more"] if len(names) > 5 else []
+    return ", ".join(names[: 4 if more else None] + more) or "nothing"
 
 
 def _torch_name(path: str, tensors: dict) -> str:

@@ -18,8 +18,11 @@ _PUBLIC = {
     "choose_strategy": "lane",
     "fit": "run",
     "focal_loss": "losses",
+    "import_weights": "official",
     "optimizer": "optimizers",
     "override": "recipe",
+    "push": "pushing",
+    "write_card": "card",
 }
 
 __all__ = list(_PUBLIC)

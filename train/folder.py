@@ -50,7 +50,7 @@ def claim(folder: pathlib.Path, config: dict) -> dict | None:
         )
     if existing is not None and _fixed(existing) != _fixed(config):
         raise errors.MedMNISTError(
-            f"{folder} holds another run: {'; '.join(_differences(existing, config))}. "
+            f"{folder} holds another run: {'; '.join(differences(existing, config))}. "
             f"Expected an empty folder or the same run.{_why(existing, config)} Choose "
             "another --out, or delete the folder."
         )
@@ -164,8 +164,8 @@ def environment() -> dict:
     }
 
 
-def _differences(existing: dict, wanted: dict) -> list[str]:
-    """`its seed is 0, not 1`, for each field that differs and must not."""
+def differences(existing: dict, wanted: dict) -> list[str]:
+    """`its seed is 0, not 1`, for each field that makes two runs different ones."""
     existing, wanted = _fixed(existing), _fixed(wanted)
     return [
         f"its {name} is {existing.get(name)}, not {wanted.get(name)}"

@@ -18,7 +18,16 @@ from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
 from medmnist_tfds.models import kind
 from medmnist_tfds.process import errors, files, terminal
 from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import curves, folder, metrics, networks, results, training
+from medmnist_tfds.train import (
+    card,
+    curves,
+    folder,
+    metrics,
+    networks,
+    outcome,
+    results,
+    training,
+)
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import strategy as strategies
 
@@ -57,11 +66,12 @@ def fit(
 
     The folder then holds config.json, history.csv, model.keras (of the epoch with the
     best validation AUC, or of the last, as the recipe says), three standard prediction
-    files, result.json, curves.png, kind.npz (of images: what those of training look
-    like, for `predict`), TensorBoard's logs and state.npz. A run that was killed goes
-    on after its last whole epoch when it is started again; one that is finished in its
-    folder is not run again. An interrupt (Ctrl-C) ends training; the
-    best epoch so far is scored, or the last.
+    files, result.json, curves.png, README.md (its model card, with SHA256SUMS), kind.npz
+    (of images: what those of training look like, for `predict`), TensorBoard's logs and
+    state.npz. A run that was killed goes on after its last whole epoch when it is
+    started again; one that is finished in its folder is not run again. An interrupt
+    (Ctrl-C) ends training; the best epoch so far is scored, or the last, and there is
+    no card.
 
     A run goes on to more epochs, or with more patience, from state.npz, and comes to
     what it would have come to at once; a result that was finished stays until the new
@@ -135,6 +145,7 @@ def fit(
             "epochs": trained.epochs,
             "best_epoch": trained.best_epoch,
             "interrupted": trained.interrupted,
+            "network": trained.model.name,
         }
         if is_chief:
             _finish(trained.model, splits, variant, recipe, path, result)
@@ -184,9 +195,16 @@ def _check(variant, recipe, seed, strategy) -> None:
 
 def _finish(kept, splits, variant, recipe, path, result) -> None:
     """Scores the kept model, and writes all that a run leaves."""
-    seed, new = result["seed"], results.new(path)
+    seed, new, targets = result["seed"], results.new(path), {}
     for name, split in splits.items():
-        result["scores"][name] = _score(kept, split, variant, new, recipe, seed)
+        scorer = metrics.Scorer(
+            split,
+            task=variant.dataset.task,
+            from_logits=True,
+            batch_size=recipe.scoring_batch_size,
+        )
+        result["scores"][name] = _score(kept, scorer, name, variant, new, seed)
+        targets[name] = scorer.labels
     if variant.dataset.form == "images":
         seen = [_some(splits[name], seed) for name in ("train", "val")]
         kind.Kind.of(*seen).write(new / kind.NAME)
@@ -196,6 +214,13 @@ def _finish(kept, splits, variant, recipe, path, result) -> None:
         title=f"{variant.title}, {kept.name}, seed {seed}",
         best_epoch=result["best_epoch"],
     )
+    if not result["interrupted"]:
+        result["closer"] = card.look(new, variant, targets)
+        environment = files.read_json(path / "config.json")["environment"]
+        finished = outcome.Outcome(
+            variant=variant, result=result, environment=environment
+        )
+        card.write(new, finished, names=card.handed_out(new))
     files.write_json(new / "result.json", result)
     results.complete(path)
 
@@ -206,17 +231,13 @@ def _some(split: pipeline.Split, seed: int) -> np.ndarray:
     return split.rows(np.sort(drawn))
 
 
-def _score(model, split, variant, path, recipe, seed) -> dict[str, float]:
+def _score(model, scorer, split, variant, path, seed) -> dict[str, float]:
     """Scores a model on a split and writes its prediction file."""
-    task = variant.dataset.task
-    scorer = metrics.Scorer(
-        split, task=task, from_logits=True, batch_size=recipe.scoring_batch_size
-    )
-    probabilities = scorer.predict(model)
+    task, probabilities = scorer.task, scorer.predict(model)
     predictions.write(
         path,
         dataset=variant,
-        split=split.name,
+        split=split,
         scores=probabilities,
         run=f"{model.name}_seed{seed}",
         targets=scorer.labels,

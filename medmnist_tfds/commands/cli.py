@@ -23,6 +23,7 @@ from medmnist_tfds.commands import (
     tables,
     tpu_check,
     train,
+    weights,
     without,
 )
 from medmnist_tfds.data import builders, catalog, finding
@@ -208,6 +209,9 @@ def montage(
 
 app.command(epilog=train.EPILOG)(train.train)
 app.command()(predict.predict)
+app.command()(weights.card)
+app.command()(weights.push)
+app.command("import-weights")(weights.import_weights)
 app.command("tpu-check")(tpu_check.tpu_check)
 app.command()(sources.sources)
 app.command()(sources.link)

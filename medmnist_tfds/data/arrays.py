@@ -48,6 +48,18 @@ def find(
     return archive.Archive(variant, folder=manual_dir)
 
 
+def at_hand(
+    variant: catalog.Variant,
+    *,
+    data_dir: pathlib.Path | None = None,
+    manual_dir: pathlib.Path | None = None,
+) -> Arrays | None:
+    """As `find`, but None where the official file would have to be downloaded."""
+    if variant.phantom or finding.look(variant, folder=manual_dir) is not None:
+        return find(variant, data_dir=data_dir, manual_dir=manual_dir)
+    return _prepared(variant, data_dir)
+
+
 def index(source: Arrays, split: str) -> np.ndarray:
     """int64 (examples,): their rows in the official split, of which some may lack."""
     if hasattr(source, "index"):

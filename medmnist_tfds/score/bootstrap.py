@@ -4,6 +4,7 @@ The draws are the same for all methods, so that two of them can be compared on e
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -58,6 +59,35 @@ def resample(
         acc[block] = drawn.T @ is_right / size
         auc[block] = score_all(columns, drawn)
     return {"auc": auc, "acc": acc}
+
+
+def resample_classes(
+    targets: np.ndarray,
+    scores: np.ndarray,
+    *,
+    task: catalog.Task,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> np.ndarray:
+    """AUC of each class or label of one run, on the test sets that `resample` draws.
+
+    NaN on a set without an example of the class. Arguments are those of `resample`,
+    with the scores (examples, columns) of one run.
+
+    Returns:
+      float64 (resamples, classes), in the order of `Scores.auc_per_class`.
+    """
+    columns = scoring.auc_columns(np.asarray(targets), scores, task=task)
+    size = len(targets)
+    score_all = _projected if size >= PROJECTED else _exact
+    all_drawn = counts(size, seed=seed, resamples=resamples)
+    auc = np.empty((resamples, len(columns)))
+    for number, column in enumerate(itertools.starmap(Column, columns)):
+        for start in range(0, resamples, _BLOCK):
+            block = slice(start, min(start + _BLOCK, resamples))
+            drawn = all_drawn[:, block].astype(np.float32)
+            auc[block, number] = score_all([[column]], drawn)[:, 0]
+    return auc
 
 
 def interval(samples: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
