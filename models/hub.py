@@ -86,11 +86,20 @@ def upload(folder: pathlib.Path, target: str, *, private: bool = False) -> None:
         raise _said(error, target, writing=True) from error
 
 
+def _status(error: BaseException | None) -> int | None:
+    """With which the hub answered, if it did; the library may have wrapped that."""
+    while error is not None:
+        if response := getattr(error, "response", None):
+            return response.status_code
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def _said(error: Exception, place: str, *, writing: bool) -> errors.MedMNISTError:
     """One sentence of what the library tells in many; of its text nothing is kept."""
     from huggingface_hub import errors as hub
 
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    status = _status(error)
     right = "write there" if writing else "read it"
     if isinstance(error, hub.HFValidationError):
         return errors.MedMNISTError(

@@ -57,9 +57,9 @@ def read(path: str | os.PathLike) -> dict:
     path = checks.path(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise errors.MedMNISTError(errors.said_by_system(error)) from error
     except Exception as error:  # of many kinds, by where the file ends
+        if isinstance(error, OSError) and error.filename:
+            raise errors.MedMNISTError(errors.said_by_system(error)) from error
         if "Unsupported" in str(error):  # a class or operation that is no tensor's
             raise errors.MedMNISTError(
                 f"{path} holds code beside its weights, which was not run. Expected "

@@ -15,7 +15,7 @@ import re
 import threading
 from urllib import parse
 
-WRITES, READS = "hf_writes_0123456789", "hf_reads_0123456789"
+TOKENS = WRITES, READS = "hf_writes_0123456789", "hf_reads_0123456789"
 _LFS_FROM = 10_000  # bytes
 
 
@@ -48,6 +48,11 @@ def running():
         finally:
             hub.shutdown()
             thread.join()
+
+
+def sha(name: str, number: int) -> str:
+    """Of a repository's commit, counted from 1."""
+    return hashlib.sha1(f"{name}{number}".encode()).hexdigest()
 
 
 def environment(url: str, home: pathlib.Path, token: str | None = None) -> dict:
@@ -162,8 +167,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def batch(self, name: str):
         if self.may_write():
             objects = [
-                each
-                | {"actions": {"upload": {"href": f"{self.server.url}/lfs/{oid}"}}}
+                each | {"actions": {"upload": {"href": f"{self.server.url}/lfs/{oid}"}}}
                 for each in json.loads(self.body)["objects"]
                 if (oid := each["oid"])
             ]
@@ -192,10 +196,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 files[value["path"]] = self.server.objects[value["oid"]]
             elif kind == "deletedFile":
                 del files[value["path"]]
-        sha = hashlib.sha1(f"{name}{len(commits)}".encode()).hexdigest()
-        commits.append((sha, files))
-        url = f"{self.server.url}/{name}/commit/{sha}"
-        self._send({"commitUrl": url, "commitOid": sha, "success": True})
+        commit = sha(name, len(commits))
+        commits.append((commit, files))
+        url = f"{self.server.url}/{name}/commit/{commit}"
+        self._send({"commitUrl": url, "commitOid": commit, "success": True})
 
     def info(self, name: str, revision: str | None = None):
         if found := self._found(name, revision):
@@ -208,7 +212,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def tree(self, name: str, revision: str):
         if found := self._found(name, revision):
             entries = [
-                {"type": "file", "path": path, "size": len(content), "oid": _oid(content)}
+                {
+                    "type": "file",
+                    "path": path,
+                    "size": len(content),
+                    "oid": _oid(content),
+                }
                 for path, content in found[1].items()
             ]
             self._send(entries)

@@ -1,7 +1,6 @@
 """Official checkpoints give our networks the outputs that they have in PyTorch."""
 
 import pathlib
-import pickle
 import sys
 
 import keras
@@ -10,7 +9,8 @@ import pytest
 import torch_networks
 from torch_networks import ResNet, images, one_thread, reference, saved  # noqa: F401
 
-from medmnist_tfds.models import load_torch_weights, resnet18, resnet50
+from medmnist_tfds.models import load_torch_weights, resnet18, resnet50, torch_forward
+from medmnist_tfds.process import errors
 
 torch = torch_networks.torch
 NETWORKS = {"resnet18": resnet18, "resnet50": resnet50}
@@ -64,6 +64,20 @@ def test_images_of_their_own_size_have_torchvisions_outputs(name, size, tmp_path
     assert torch_networks.spread(np.array(ours(batch)), expected) < 1e-4
     assert ours.input_shape == (None, size, size, 3)
     assert ours.name == f"{name}_native_{size}"
+
+
+@pytest.mark.parametrize(
+    ("name", "resolution"),
+    [("resnet18", 28), ("resnet50", 28), ("resnet18", 224)],
+)
+def test_the_network_that_conversions_are_held_against_is_the_official_one(
+    name, resolution
+):
+    network, grey = reference(name, 7, 3, resolution), images(channels=1)
+    with torch.no_grad():
+        expected = network(grey.repeat(3, axis=-1)).numpy()
+    found = torch_forward.logits(network.state_dict(), grey)
+    assert torch_networks.spread(found, expected) < 1e-5
 
 
 def test_a_training_step_moves_statistics_as_in_pytorch(tmp_path):
@@ -143,8 +157,9 @@ def test_another_resolution_is_refused(tmp_path, state, model, unchanged):
 
 def test_another_network_is_refused(tmp_path, model, unchanged):
     deep = ResNet("resnet50", 5, 3).state_dict()
-    with pytest.raises(ValueError, match=r"Left over: .*layer1\.0\.bn3\.bias"):
+    with pytest.raises(ValueError, match=r"Left over: .*layer1\.0\.bn3\.bias") as said:
         load_torch_weights(model, saved(tmp_path, deep))
+    assert " more. Expected each" in str(said.value) and len(str(said.value)) < 500
 
 
 def test_another_kind_of_model_is_refused(tmp_path, state):
@@ -164,13 +179,38 @@ class Trap:
         return pathlib.Path.touch, (self.target,)
 
 
-def test_code_in_a_checkpoint_does_not_run(tmp_path, state, model, unchanged):
-    path = saved(tmp_path, {"net": state, "trap": Trap(tmp_path / "sprung")})
-    with pytest.raises(pickle.UnpicklingError, match="[Ww]eights.only"):
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "as before 1.6"])
+def test_code_in_a_checkpoint_does_not_run(tmp_path, state, model, unchanged, is_zip):
+    content, path = (
+        {"net": state, "trap": Trap(tmp_path / "sprung")},
+        tmp_path / "w.pth",
+    )
+    torch.save(content, path, _use_new_zipfile_serialization=is_zip)
+    with pytest.raises(errors.MedMNISTError, match="holds code .* was not run"):
         load_torch_weights(model, path)
     assert not (tmp_path / "sprung").exists()
     torch.load(path, weights_only=False)  # the trap is a real one
     assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "as before 1.6"])
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_a_truncated_checkpoint_is_refused(
+    tmp_path, state, model, unchanged, is_zip, share
+):
+    path = tmp_path / "w.pth"
+    torch.save({"net": state}, path, _use_new_zipfile_serialization=is_zip)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(errors.MedMNISTError, match="is damaged, or none. Expected a"):
+        load_torch_weights(model, path)
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path, model, unchanged):
+    with pytest.raises(errors.MedMNISTError, match="w.pth: No such file"):
+        load_torch_weights(model, tmp_path / "w.pth")
+    with pytest.raises(errors.MedMNISTError, match="holds a list. Expected a state"):
+        load_torch_weights(model, saved(tmp_path, [1, 2]))
 
 
 def test_without_pytorch_the_error_says_how_to_install_it(model, monkeypatch):

@@ -39,6 +39,17 @@ def test_resampled_scores_are_those_of_the_drawn_examples(task):
 
 
 @pytest.mark.parametrize("task", SHAPES)
+def test_resampled_scores_of_classes_are_those_of_the_drawn_examples(task):
+    targets, scores = draw(task, 0)
+    found = bootstrap.resample_classes(targets, scores, task=task, resamples=60)
+    rng, size = np.random.default_rng(0), len(targets)
+    for number in range(60):
+        index = rng.integers(size, size=size)
+        expected = scoring.score(targets[index], scores[index], task=task)
+        assert found[number] == pytest.approx(expected.auc_per_class, abs=1e-12)
+
+
+@pytest.mark.parametrize("task", SHAPES)
 def test_of_many_examples_the_projection_is_as_good(task, monkeypatch):
     targets, scores = many(task, 3000)
     exact, projected = [], []
