@@ -10,12 +10,12 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
-import keras
 import numpy as np
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.models import kind as kinds
-from medmnist_tfds.process import checks, errors, files
+from medmnist_tfds.models import loading
+from medmnist_tfds.process import errors, files
 from medmnist_tfds.score import scoring
 from medmnist_tfds.sources import preparing
 
@@ -54,7 +54,8 @@ class Predictor:
     """A run, ready to be asked.
 
     Args:
-      run: a run's folder, with its config.json and model.keras; kind.npz if there is.
+      run: a run's folder, or what `push` has made of one, also hf://user/name: with
+        its config.json and model.keras; kind.npz if there is.
 
     Attributes:
       variant: the dataset it was trained on.
@@ -64,18 +65,19 @@ class Predictor:
       model: the Keras model: uint8 (batch, size, size, channels) -> logits.
 
     Raises:
-      MedMNISTError: no run's folder, an unfinished run, a damaged file, volumes.
+      MedMNISTError: no run's folder, an unfinished run, a changed or damaged file,
+        code in it, volumes; what the hub refuses.
     """
 
     def __init__(self, run: str | os.PathLike):
-        folder = checks.path(run)
+        folder = loading.folder(run)
         self.variant = _variant(folder)
         self.labels = self.variant.dataset.labels
         self.preparation = preparing.Preparation.of(self.variant)
         self.kind = None
         if (path := folder / kinds.NAME).exists():
             self.kind = kinds.read(path, channels=self.variant.dataset.channels)
-        self.model = _load(folder / "model.keras")
+        self.model = loading.load(folder)
 
     def predict(
         self,
@@ -178,7 +180,7 @@ def _variant(folder: pathlib.Path) -> catalog.Variant:
             f"The run in {folder} has not ended: there is no model.keras yet. Expected "
             "a finished run. The same `medmnist-tfds train` goes on with it."
         )
-    variant = catalog.parse(run["dataset"])
+    variant = catalog.parse(run["dataset"], phantom=run.get("phantom", False))
     if variant.dataset.form == "volumes":
         raise errors.MedMNISTError(
             f"{folder} was trained on volumes, of {variant.dataset.name}. Expected a "
@@ -186,19 +188,3 @@ def _variant(folder: pathlib.Path) -> catalog.Variant:
             f"(examples, {', '.join(map(str, variant.image_shape))})."
         )
     return variant
-
-
-def _load(path: pathlib.Path) -> keras.Model:
-    """Without running code from the file.
-
-    Raises:
-      MedMNISTError: it is damaged, or has layers that are not known here.
-    """
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # zipfile, h5py, Keras: all that a damaged file causes
-        said = str(error).strip().split("\n")[0].rstrip(".")
-        raise errors.MedMNISTError(
-            f"{path} cannot be loaded ({said}). Expected a network that a run has "
-            "saved. Copy it again, or train it anew."
-        ) from error

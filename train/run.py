@@ -66,10 +66,10 @@ def fit(
 
     The folder then holds config.json, history.csv, model.keras (of the epoch with the
     best validation AUC, or of the last, as the recipe says), three standard prediction
-    files, result.json, curves.png, README.md (its model card, with SHA256SUMS), kind.npz
-    (of images: what those of training look like, for `predict`), TensorBoard's logs and
-    state.npz. A run that was killed goes on after its last whole epoch when it is
-    started again; one that is finished in its folder is not run again. An interrupt
+    files, result.json, curves.png, README.md (its model card, with SHA256SUMS),
+    kind.npz (of images: what those of training look like, for `predict`), TensorBoard's
+    logs and state.npz. A run that was killed goes on after its last whole epoch when it
+    is started again; one that is finished in its folder is not run again. An interrupt
     (Ctrl-C) ends training; the best epoch so far is scored, or the last, and there is
     no card.
 

@@ -126,7 +126,7 @@ def test_of_classes_the_most_probable_is_the_answer(tmp_path, dataset, count):
 def test_what_is_no_finished_run_of_images_is_refused(run_folder, tmp_path):
     with official_form.refused(f"{tmp_path} is no run's folder", "train` has left"):
         models.Predictor(tmp_path)
-    with official_form.refused("model.keras is no run's folder", "Give the folder"):
+    with official_form.refused("There is no folder", "that of a run"):
         models.Predictor(run_folder / "model.keras")
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
@@ -134,11 +134,11 @@ def test_what_is_no_finished_run_of_images_is_refused(run_folder, tmp_path):
     with official_form.refused("has not ended: there is no model.keras yet", "goes on"):
         models.Predictor(unfinished)
     (unfinished / "model.keras").write_bytes(b"nothing")
-    with official_form.refused("model.keras cannot be loaded (", "Copy it again"):
+    with official_form.refused("cannot be read as a .keras file (", "download it again"):
         models.Predictor(unfinished)
     whole = (run_folder / "model.keras").read_bytes()
     (unfinished / "model.keras").write_bytes(whole[: len(whole) // 2])
-    with official_form.refused("model.keras cannot be loaded ("):
+    with official_form.refused("cannot be read as a .keras file ("):
         models.Predictor(unfinished)
     volumes = made_run(tmp_path / "v", "organ_3d", linear((28, 28, 28, 1), 11))
     with official_form.refused("was trained on volumes, of organ_3d", "28, 28, 28, 1"):
@@ -150,7 +150,7 @@ def test_code_in_a_network_is_not_run(tmp_path):
     x = keras.layers.Lambda(lambda x: x / 255)(images)
     model = keras.Model(images, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
     run = made_run(tmp_path / "run", "breast", model)
-    with official_form.refused("model.keras cannot be loaded (", "a run has saved"):
+    with official_form.refused("model.keras holds code", "not run"):
         models.Predictor(run)
 
 
