@@ -53,7 +53,7 @@ def open(content: bytes, *, frame: int | None) -> Image.Image:  # noqa: A001
         )
     _check(data, pixels, uid)
     index = limits.check_frame(frame, int(data.get("NumberOfFrames") or 1))
-    levels = pixels.pixel_array(data, index=index)  # colours as RGB
+    levels = _decoded(data, index, pixels)
     meaning = data.PhotometricInterpretation
     if meaning == "PALETTE COLOR":
         colours = pixels.apply_color_lut(levels, data)
@@ -88,6 +88,18 @@ def _check(data, pixels, uid) -> None:
             "Expected one that pydicom finds. Run `pip install python-gdcm`, or "
             "decompress the file."
         )
+
+
+def _decoded(data, index: int, pixels) -> np.ndarray:
+    """The stored levels, colours as RGB."""
+    try:
+        return pixels.pixel_array(data, index=index)
+    except RuntimeError as error:  # of every decoder that there is, and why
+        raise errors.MedMNISTError(
+            f"cannot be decoded as {data.file_meta.TransferSyntaxUID.name}. Expected a "
+            "whole image, and a decoder of all its kinds. Run `pip install "
+            "python-gdcm`, or copy the file again."
+        ) from error
 
 
 def _shown(levels: np.ndarray, data, pixels) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import official_form
 import pytest
 from PIL import Image
-from pydicom import uid
+from pydicom import dataset, uid
 
 from medmnist_tfds import sources
 from medmnist_tfds.data import catalog
@@ -131,6 +131,7 @@ TWO = dict(save_all=True, append_images=[Image.new("L", (8, 6), 7)])
         (saved(PIXELS, "GIF", **TWO), ["holds 2 frames.", "--frame (frame=), from 1"]),
         (saved(PIXELS, "TIFF", **TWO), ["holds 2 frames."]),
     ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_what_cannot_be_known_is_refused(content, words):
@@ -170,6 +171,31 @@ def test_dicom_of_eight_bits_is_as_stored_and_monochrome1_is_inverted():
     np.testing.assert_array_equal(opened(inverse), 255 - LEVELS)
 
 
+def test_a_table_of_levels_counts_before_a_window():
+    table = dataset.Dataset()
+    table.LUTDescriptor = [48, 0, 8]  # 48 levels from 0 on, to 8 bits
+    curve = (255 * np.sqrt(np.arange(48) / 47)).astype(np.uint16)
+    table.LUTData = curve.tolist()
+    table["LUTData"].VR = table["LUTDescriptor"].VR = "US"
+    stored = np.arange(48, dtype=np.uint16).reshape(6, 8)
+    window = dict(WindowCenter=1, WindowWidth=2, VOILUTSequence=[table])
+    found = opened(drawn_dicoms.drawn(stored, **window))
+    np.testing.assert_array_equal(found, curve.reshape(6, 8))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_palette_of_dicom_becomes_rgb(bits):
+    colours = np.random.default_rng(0).integers(0, 256, (48, 3))
+    stored = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    elements = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for name, column in zip(("Red", "Green", "Blue"), colours.T, strict=True):
+        wide = column.astype(f"<u{bits // 8}") << (bits - 8)
+        elements[f"{name}PaletteColorLookupTableDescriptor"] = [48, 0, bits]
+        elements[f"{name}PaletteColorLookupTableData"] = wide.tobytes()
+    found = opened(drawn_dicoms.drawn(stored, **elements))
+    np.testing.assert_array_equal(found, colours.reshape(6, 8, 3))
+
+
 def test_dicom_colours_come_as_rgb():
     colour = np.stack([LEVELS, LEVELS[::-1], LEVELS[:, ::-1]], axis=-1)
     np.testing.assert_array_equal(opened(drawn_dicoms.drawn(colour)), colour)
@@ -199,6 +225,10 @@ DEEP_LEVELS = LEVELS.astype(np.uint16) * 16
             drawn_dicoms.drawn(LEVELS, syntax=uid.JPEGLSLossless),
             ["is compressed as JPEG-LS Lossless", "pip install python-gdcm"],
         ),
+        (
+            drawn_dicoms.drawn(LEVELS, syntax=uid.JPEGBaseline8Bit),  # and is none
+            ["cannot be decoded as JPEG Baseline", "pip install python-gdcm"],
+        ),
         (drawn_dicoms.drawn(LEVELS, PixelData=None), ["without an image"]),
         (drawn_dicoms.drawn(LEVELS)[:-20], ["is damaged or cut off"]),
         (drawn_dicoms.drawn(LEVELS, Rows=9000, Columns=5000), ["5,000 x 9,000 pix"]),
@@ -208,6 +238,7 @@ DEEP_LEVELS = LEVELS.astype(np.uint16) * 16
         ),
         (b"not DICOM", ["no DICOM file, or one without an image"]),
     ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 @pytest.mark.filterwarnings("ignore")
 def test_a_dicom_file_that_does_not_say_how_it_is_seen_is_refused(content, words):
