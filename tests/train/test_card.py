@@ -9,6 +9,7 @@ import subprocess
 import huggingface_hub
 import pytest
 import small_runs
+from rich import console as rich_console
 from small_runs import interrupt, run
 
 from medmnist_tfds import models, train
@@ -152,15 +153,16 @@ def test_labels_and_volumes_have_cards_of_their_own(dataset, data_dir, tmp_path)
     models.load(tmp_path)
 
 
-def test_the_packages_list_of_duplicates_is_told(official_root, data_dir, tmp_path):
-    run(
-        tmp_path,
-        data_dir,
-        epochs=1,
-        dataset="medmnist/breast",
+def test_the_packages_list_of_duplicates_is_told(official_root, tmp_path):
+    train.fit(
+        "breast",
+        recipe=train.Recipe(epochs=1),
+        out=tmp_path / "run",
+        data_dir=tmp_path / "tfds",
         manual_dir=official_root,
+        console=rich_console.Console(quiet=True),
     )
-    text = (tmp_path / "README.md").read_text()
+    text = (tmp_path / "run/README.md").read_text()
     found = re.search(r"(\d+) of 156 test images have a duplicate in training", text)
     assert int(found[1]) > 0 and "without them AUC 0." in text
 
