@@ -23,7 +23,8 @@ def predictor(run_folder) -> models.Predictor:
 def made_run(folder, dataset: str, model: keras.Model):
     """A run's folder without kind.npz, as older ones are."""
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"run": {"dataset": dataset}}))
+    run = {"dataset": dataset, "phantom": False}
+    (folder / "config.json").write_text(json.dumps({"run": run}))
     model.save(folder / "model.keras")
     return folder
 
@@ -134,7 +135,7 @@ def test_what_is_no_finished_run_of_images_is_refused(run_folder, tmp_path):
     with official_form.refused("has not ended: there is no model.keras yet", "goes on"):
         models.Predictor(unfinished)
     (unfinished / "model.keras").write_bytes(b"nothing")
-    with official_form.refused("cannot be read as a .keras file (", "download it again"):
+    with official_form.refused("cannot be read as a .keras file (", "it again"):
         models.Predictor(unfinished)
     whole = (run_folder / "model.keras").read_bytes()
     (unfinished / "model.keras").write_bytes(whole[: len(whole) // 2])
