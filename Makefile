@@ -67,7 +67,10 @@ test-croissant: .venv-croissant/installed-test
 
 # The wheel, built from the source distribution and installed in a new environment,
 # passes the distribution's tests where no checkout is. WHEEL_TESTS= runs all quick ones.
-WHEEL_TESTS ?= tests/data tests/score tests/commands/test_cli.py tests/test_release.py
+# By itself: those of files that the wheel must hold.
+WHEEL_TESTS ?= tests/data/test_preparing.py tests/data/test_croissant.py tests/score \
+	tests/models/test_efficientnet.py tests/decathlon/test_methods.py \
+	tests/decathlon/test_page.py tests/sources/test_manifests.py tests/test_release.py
 test-wheel: .venv/installed-test
 	$(BIN)/python tests/outside.py .venv-wheel $(PARALLEL) -m "not slow" $(WHEEL_TESTS)
 

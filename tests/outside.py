@@ -25,7 +25,7 @@ needs_packages = pytest.mark.skipif(
 )
 _LEFT = (
     *(".git", ".venv*", ".*_cache", "__pycache__", "*.egg-info"),
-    *("build", "dist", "runs"),
+    *("build", "dist", "runs", "site"),
 )
 
 
