@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from medmnist_tfds.data import builders, catalog, parquet
 from medmnist_tfds.data import croissant_parts as parts
+from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
 from medmnist_tfds.process import errors, files
 
 VERSION = "http://mlcommons.org/croissant/1.1"
@@ -89,25 +90,14 @@ def describe(variant: catalog.Variant, *, tables: Sequence[parquet.Table] = ()) 
 
 
 def _about(variant: catalog.Variant, tables: Sequence[parquet.Table]) -> dict:
-    dataset, release = variant.dataset, variant.release
-    counts = {table.split: table.examples for table in tables} or release.splits
-    told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
-    pixels = "x".join(map(str, variant.image_shape[:-1]))
-    colour = "grey" if dataset.channels == 1 else "RGB"
-    sentences = (
-        f"{variant.title}: {dataset.modality}, {dataset.task.value} classification of "
-        f"{colour} {dataset.form} of {pixels} ({told}), in the official order and "
-        f"splits of MedMNIST. Labels: {', '.join(dataset.labels)}.",
-        dataset.label_note,
-        None if variant.phantom else dataset.caution,
-    )
-    not_clinical = "Not for clinical use."
-    limits = [not_clinical, *([dataset.caution] if dataset.caution else [])]
+    dataset = variant.dataset
+    caution = None if variant.phantom else dataset.caution
+    limits = [*filter(None, ["Not for clinical use.", caution])]
+    told = [_told(variant, tables), dataset.label_note, *limits]
     return {
         "name": variant.flag,
         "alternateName": variant.title,
-        "description": " ".join([*filter(None, sentences), not_clinical]),
-        "version": release.version,
+        "description": " ".join(filter(None, told)),
         "isLiveDataset": False,
         "url": builders.HOMEPAGE,
         "keywords": ["MedMNIST", dataset.modality, f"{dataset.task.value} task"],
@@ -117,10 +107,26 @@ def _about(variant: catalog.Variant, tables: Sequence[parquet.Table]) -> dict:
     }
 
 
+def _told(variant: catalog.Variant, tables: Sequence[parquet.Table]) -> str:
+    """What there is to see, how much of it, and which labels."""
+    dataset, splits = variant.dataset, variant.release.splits
+    counts = {table.split: table.examples for table in tables} or splits
+    told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+    pixels = "x".join(map(str, variant.image_shape[:-1]))
+    colour = "grey" if dataset.channels == 1 else "RGB"
+    regrouped = dataset.regroups and f" of {dataset.regroups}, in other splits"
+    return (
+        f"{variant.title}: {dataset.modality}, {dataset.task.value} classification of "
+        f"{colour} {dataset.form} of {pixels}{regrouped or ''} ({told}). Labels: "
+        f"{', '.join(dataset.labels)}."
+    )
+
+
 def _origin(variant: catalog.Variant) -> dict:
-    """Who made and published it, when, and under which licence."""
+    """Which version it is; who made and published it, when, under which licence."""
     published = catalog.PUBLISHED[variant.release.version]
     origin = {
+        "version": variant.release.version,
         "creator": _authors(published["paper"]),
         "license": _LICENSES[variant.dataset.license],
     }
@@ -135,6 +141,7 @@ def _origin(variant: catalog.Variant) -> dict:
     if variant.phantom:  # drawn by code
         developers = "The medmnist-tfds developers"
         origin = {
+            "version": str(medmnist_phantom_dataset_builder.Builder.VERSION),
             "creator": {"@type": "sc:Organization", "name": developers},
             "license": _LICENSES["Apache-2.0"],
         }

@@ -115,7 +115,7 @@ def examples(variant: catalog.Variant, tables: Sequence[parquet.Table]) -> dict:
     index = _field(
         "examples/index",
         "sc:Integer",
-        description="The row in the official split.",
+        description="The row in the split.",
         source=_from_tables(column="index"),
     )
     fields = [split, _image(variant), _label(variant.dataset), index]

@@ -111,6 +111,25 @@ def check_round_trip(variant: catalog.Variant, folder: pathlib.Path):
         np.testing.assert_array_equal(index, np.arange(len(expected)))
 
 
+def test_a_phantom_is_called_one_and_blames_nobody(tmp_path):
+    variant = catalog.variant("derma", phantom=True)
+    *_, path = croissant.write(variant, tmp_path / "c.json", with_data=True)
+    about = json.loads(path.read_text())
+    assert about["name"] == "phantom-dermamnist" and "synthetic" in about["description"]
+    assert about["license"] == "https://www.apache.org/licenses/LICENSE-2.0"
+    assert about["creator"]["name"] == "The medmnist-tfds developers"
+    assert about["rai:dataLimitations"] == ["Not for clinical use."]
+    assert "250 train" in about["description"]
+
+
+def test_other_splits_of_a_dataset_are_called_so():
+    variant = catalog.parse("derma_corrected")
+    about = croissant.describe(variant)
+    assert "of derma, in other splits" in about["description"]
+    assert f"{variant.release.splits['test']:,} test" in about["description"]
+    assert about["distribution"][0]["name"] == "dermamnist.npz"
+
+
 @pytest.mark.parametrize("name", ["derma", "retina", "chest", "vessel_3d"])
 def test_mlcroissant_reads_the_same_arrays(name, tmp_path, monkeypatch):
     variant = catalog.variant(name, phantom=True)
