@@ -28,8 +28,8 @@ demo: .venv/installed
 # The site, into `site`: open site/index.html. The banner that is left out praises the
 # theme's successor.
 docs: .venv/installed-docs
-	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m docs.generate
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --clean \
+	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --clean \
 		--config-file build/mkdocs.yml
 	@echo "Wrote the site: open site/index.html"
 

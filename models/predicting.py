@@ -87,7 +87,7 @@ class Predictor:
         """Of files, folders and archives, or of arrays; one for each image, in order.
 
         Args:
-          images: PNG, JPEG, TIFF or DICOM files, folders and archives of them; or
+          *images: PNG, JPEG, TIFF or DICOM files, folders and archives of them; or
             arrays uint8 (height, width), (height, width, 1) or (height, width, 3).
           frame: which one of files that hold several, from 1.
 
@@ -108,7 +108,11 @@ class Predictor:
         )
 
     def stream(self, prepared: Iterable[preparing.Prepared]) -> Iterator[Prediction]:
-        """The same of images that `preparing.prepare` makes, one batch at a time."""
+        """The same of images that `preparing.prepare` makes, one batch at a time.
+
+        Args:
+          prepared: images of the network's size, or what is the matter with a file.
+        """
         prepared = iter(prepared)
         while batch := list(itertools.islice(prepared, _BATCH)):
             images = [each.image for each in batch if each.problem is None]
@@ -127,7 +131,8 @@ class Predictor:
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """float64 (examples, labels) for uint8 images (examples, size, size, channels).
 
-        They must have been made small already, as the official ones are.
+        Args:
+          images: made small already, as the official ones are.
         """
         task, every = self.variant.dataset.task, []
         for start in range(0, len(images), _BATCH):
@@ -144,6 +149,9 @@ class Predictor:
         """The labels that one image's probabilities come to; several or none of many.
 
         As ACC decides: the most probable, or those of more than one half.
+
+        Args:
+          probabilities: float64 (labels,).
         """
         task = self.variant.dataset.task
         chosen = scoring.decide(probabilities[None], task=task)[0]
@@ -163,7 +171,13 @@ def predict(
     *images: str | os.PathLike | np.ndarray,
     frame: int | None = None,
 ) -> list[Prediction]:
-    """What a run's network says of images: `Predictor(run).predict(*images)`."""
+    """What a run's network says of images: `Predictor(run).predict(*images)`.
+
+    Args:
+      run: as for `Predictor`.
+      *images: as for `Predictor.predict`.
+      frame: which one of files that hold several, from 1.
+    """
     return Predictor(run).predict(*images, frame=frame)
 
 

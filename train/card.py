@@ -34,8 +34,9 @@ def write_card(
 
     Args:
       folder: of the run.
-      data_dir, manual_dir: where labels are looked for, if the run is from before
-        result.json held what a card tells of its scores, as for `arrays.find`.
+      data_dir: where labels are looked for, if the run is from before result.json held
+        what a card tells of its scores, as for `arrays.find`.
+      manual_dir: where official files lie, for the same.
 
     Raises:
       MedMNISTError: no folder, no run, or one that is not finished; no labels.

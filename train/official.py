@@ -78,8 +78,8 @@ def import_weights(
     Args:
       directory: looked through with all folders inside.
       out: each network gets a folder in it, such as `breast_resnet18-28_1`.
-      data_dir, manual_dir: where official data may lie, as for `arrays.find`; nothing
-        is downloaded.
+      data_dir: where prepared data may lie, as for `arrays.find`.
+      manual_dir: where official files may lie; nothing is downloaded.
 
     Yields:
       What became of each file, also of those that cannot be read.

@@ -40,7 +40,8 @@ def push(
       to: a folder, or `hf://user/name`. A folder may hold the same run, of which it
         takes the place, and files of others.
       private: of a new repository of the hub: only its owner sees it.
-      data_dir, manual_dir: as for `write_card`.
+      data_dir: TFDS's folder of prepared data, as for `write_card`.
+      manual_dir: where official files lie, the same.
       console: where is said what could not be exported; standard output by default.
 
     Returns:

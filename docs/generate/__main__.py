@@ -11,16 +11,18 @@ import shutil
 
 import yaml
 
-from docs.generate import (
-    command_line,
-    dataset_pages,
-    navigation,
-    notebook_pages,
-    published,
-    reference,
-    staging,
-)
 from medmnist_tfds.process import quiet
+
+with quiet.tensorflow():  # they import it, and it talks when it starts
+    from docs.generate import (
+        command_line,
+        dataset_pages,
+        navigation,
+        notebook_pages,
+        published,
+        reference,
+        staging,
+    )
 
 ROOT = pathlib.Path(__file__).parents[2]
 

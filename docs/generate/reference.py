@@ -3,7 +3,6 @@
 Never lists a name by hand: what a public module offers stands there.
 """
 
-import dataclasses
 import importlib
 import inspect
 import pathlib
@@ -11,7 +10,7 @@ import types
 
 from medmnist_tfds.train import recipe as recipes
 
-_MODULES = {
+MODULES = {
     "medmnist_tfds.catalog": "medmnist_tfds.data.catalog",
     "medmnist_tfds.pipeline": "medmnist_tfds.data.pipeline",
     "medmnist_tfds.scoring": "medmnist_tfds.score.scoring",
@@ -29,21 +28,21 @@ def write(pages: pathlib.Path, *, code: pathlib.Path, root: pathlib.Path) -> Non
     """Writes a page for each public module, and `code`: the package as installed."""
     pages.mkdir(parents=True, exist_ok=True)
     _lay_out(code / "medmnist_tfds", root)
-    for public, real in _MODULES.items():
+    for public, real in MODULES.items():
         module = importlib.import_module(real)
         name = public.rpartition(".")[2]
         text = f"# `{public}`\n\n{inspect.getdoc(module)}\n\n"
-        for each in _public(module):
-            path, value = _path(module, each), getattr(module, each)
-            # A dataclass has its fields below: a signature would say them twice.
-            is_record = inspect.isclass(value) and dataclasses.is_dataclass(value)
-            text += _entry(f"{name}.{each}", path, show_signature=not is_record)
+        for each in names(module):
+            path = _path(module, each)
+            # The recipe's fields stand in a list below, without what checks them.
+            is_recipe = getattr(module, each) is recipes.Recipe
+            text += _entry(f"{name}.{each}", path, show_signature=not is_recipe)
         if public == "medmnist_tfds.train":
             text += _fields()
         (pages / f"{name}.md").write_text(text)
 
 
-def _public(module: types.ModuleType) -> list[str]:
+def names(module: types.ModuleType) -> list[str]:
     """What a module offers: what it says it does, or else what is ours in it."""
     if hasattr(module, "__all__"):
         return sorted(module.__all__)
