@@ -193,6 +193,7 @@ def _commands(dataset: catalog.Dataset) -> str:
         f"medmnist-tfds train {name} --recipe {recipe}",
         f"medmnist-tfds decathlon run {chosen}--datasets {name}",
         f"medmnist-tfds audit {name}",
+        f"medmnist-tfds croissant {name}",
     ]
     if name in archives.ARCHIVES:
         commands.append(f"medmnist-tfds sources {name}")

@@ -147,6 +147,14 @@ def test_info_shows_labels_checksums_and_the_caution():
     assert file.md5 in shown and file.url in shown
 
 
+def test_info_shows_what_is_known_to_be_wrong():
+    shown = run("info", "organ_axial", COLUMNS="200").stdout
+    assert "known faults" in shown
+    (fault,) = catalog.DATASETS["organ_axial"].faults
+    assert fault in shown and "blank images" in fault
+    assert "known faults" not in run("info", "path").stdout
+
+
 def test_prepare_writes_phantoms_and_says_where(tmp_path):
     done = run("prepare", "breast", "oct", "--phantom", "--data-dir", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -38,6 +38,9 @@ def is_of_real_data(code: str) -> bool:
 
 
 WITH_CODE = [page for page in PAGES if blocks(page)]
+# What trains a network takes half a minute. The README, which begins as these do, is
+# run by every test run.
+TRAINING = {"index", "score", "train", "weights", "predict", "devices", "volumes"}
 
 
 def test_pages_show_code():
@@ -45,7 +48,13 @@ def test_pages_show_code():
     assert {"README.md", "docs/index.md", "docs/guides/load.md"} <= shown
 
 
-@pytest.mark.parametrize("page", WITH_CODE, ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, id=name(p), marks=[pytest.mark.slow] * (p.stem in TRAINING))
+        for p in WITH_CODE
+    ],
+)
 def test_the_code_of_a_page_runs(page, tmp_path, request):
     code = blocks(page)
     if any("tensorflow_addons" in each for each in code) and not compat.IS_KERAS_2:

@@ -81,6 +81,22 @@ def test_every_dataset_notebook_guide_and_module_has_a_page(site):
     assert {"index.html", "benchmarks.html", "recipes.html", "house.html"} <= names
 
 
+def test_the_code_of_every_datasets_page_runs_on_its_phantom(site, tmp_path):
+    sources = (site.parent / "build" / "docs" / "datasets").glob("*.md")
+    found = [re.findall(r"```python\n(.*?)```", p.read_text(), re.S) for p in sources]
+    code = [
+        each.replace("medmnist/", "medmnist_phantom/")
+        for page in found
+        for each in page
+    ]
+    assert len(code) == len(catalog.DATASETS)
+    subprocess.run(
+        [sys.executable, "-c", "\n".join(code)],
+        check=True,
+        env={**os.environ, "TFDS_DATA_DIR": str(tmp_path)},
+    )
+
+
 def test_every_link_inside_the_site_leads_to_a_page_and_an_anchor(site, pages):
     broken, followed = [], 0
     for path, page in pages.items():
