@@ -104,6 +104,7 @@ def test_a_pushed_folder_works_as_the_runs_own(finished, expected, tmp_path):
     models.load(to)
 
 
+@lanes.needs_tensorflow("an export elsewhere starts a process, which takes long")
 def test_a_longer_run_takes_the_place_of_what_was_pushed(data_dir, tmp_path):
     folder, to = made(tmp_path / "run", data_dir), tmp_path / "to"
     train.push(folder, to)
