@@ -107,6 +107,7 @@ def test_a_training_image_lies_nearest_and_noise_farther_than_all():
     noise = np.random.default_rng(0).integers(0, 256, (9, 28, 28, 1), dtype=np.uint8)
     assert (made.nearer(noise) == 1).all()
     farthest = images[150:][made.distances(images[150:]).argmax()]
+    assert made.nearer(images[150:]).min() == 0  # nothing is nearer than the nearest
     found = made.nearer(farthest[None])[0]  # nearer are all others, and itself or not
     assert found == pytest.approx(49 / 50, abs=0.021)
 
@@ -130,8 +131,18 @@ def test_what_is_written_is_read_and_small(tmp_path):
         np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
 
 
+class Touch:
+    """Makes a file beside when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (f"{self.path}.touched", "w")
+
+
 def _pickled(path) -> None:
-    np.savez(path, middle=np.array([{}], object))
+    np.savez(path, middle=np.array([Touch(path)], object))
 
 
 def _cut(path) -> None:
@@ -154,3 +165,4 @@ def test_a_damaged_file_is_refused_and_no_code_in_it_runs(tmp_path, spoil):
     spoil(path)
     with official_form.refused(f"{path} does not say what training", "delete this"):
         kind.read(path, channels=1)
+    assert [each.name for each in tmp_path.iterdir()] == [kind.NAME]
