@@ -11,7 +11,7 @@ from PIL import Image
 
 from medmnist_tfds import models
 from medmnist_tfds.data import pipeline
-from medmnist_tfds.models import explaining
+from medmnist_tfds.models import explaining, kind
 from medmnist_tfds.score import predictions
 
 
@@ -51,6 +51,15 @@ def test_saved_validation_images_are_answered_as_the_run_did(
     assert [each.name.split("/")[-1] for each in found[:2]] == ["000.png", "001.png"]
     nearer = np.array([each.nearer for each in found])
     assert nearer.min() == 0 and 0.4 < nearer.mean() < 0.6  # of themselves
+
+
+def test_a_run_remembers_its_training_and_validation_images(predictor, phantom):
+    builder = phantom("breast")
+    seen = [pipeline.Split(builder, name).images for name in ("train", "val")]
+    expected = kind.Kind.of(*seen)
+    np.testing.assert_allclose(predictor.kind.training, expected.training, atol=1e-4)
+    near = predictor.kind.validation
+    np.testing.assert_allclose(near, expected.validation, rtol=1e-4)
 
 
 def test_arrays_are_answered_as_files_are(predictor, tmp_path):
