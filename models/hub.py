@@ -89,7 +89,8 @@ def upload(folder: pathlib.Path, target: str, *, private: bool = False) -> None:
 def _status(error: BaseException | None) -> int | None:
     """With which the hub answered, if it did; the library may have wrapped that."""
     while error is not None:
-        if response := getattr(error, "response", None):
+        response = getattr(error, "response", None)
+        if response is not None:  # an answer that refuses may be false
             return response.status_code
         error = error.__cause__ or error.__context__
     return None

@@ -20,7 +20,7 @@ from medmnist_tfds.process import errors
 
 PUSHED = {
     *("README.md", "SHA256SUMS", "config.json", "result.json", "history.csv"),
-    *("curves.png", "PHANTOM.txt", "model.keras", "model.tflite"),
+    *("curves.png", "PHANTOM.txt", "model.keras", "model.tflite", "kind.npz"),
 }
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 1), np.uint8)
 # The command, and what loads it again, in one process: starting TensorFlow takes long.
@@ -141,7 +141,7 @@ def test_volumes_are_pushed_without_a_tensorflow_lite_file(data_dir, tmp_path):
     lines = small_runs.Lines()
     train.push(folder, tmp_path / "to", console=rich_console.Console(file=lines))
     assert "Without model.tflite: small takes volumes" in lines.getvalue()
-    assert names(tmp_path / "to") >= PUSHED - {"model.tflite"}
+    assert names(tmp_path / "to") >= PUSHED - {"model.tflite", "kind.npz"}
     models.load(tmp_path / "to")
 
 
@@ -177,7 +177,7 @@ def test_a_hub_gets_a_run_and_gives_it_back(hub, call, finished, expected):
     found = [json.loads(x[7:]) for x in said.splitlines() if x.startswith("logits")]
     for logits in found:
         np.testing.assert_array_equal(np.array(logits, np.float32), expected)
-    assert len(found) == 2 and said.count(f"12 files are in hf://{name}.") == 2
+    assert len(found) == 2 and said.count(f"13 files are in hf://{name}.") == 2
     files = hub.files(name)
     assert {*files} == PUSHED | {p.name for p in finished.glob("*@*.csv")}
     assert files["model.keras"] == (finished / "model.keras").read_bytes()
