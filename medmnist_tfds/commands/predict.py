@@ -20,7 +20,7 @@ _WARNING = "Not for clinical use."
 
 
 def predict(
-    run: Annotated[str, typer.Argument(help="A run's folder, as `train` has left it.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, or hf://user/name.")],
     images: Annotated[
         list[pathlib.Path],
         typer.Argument(

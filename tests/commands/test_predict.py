@@ -151,4 +151,4 @@ def test_what_cannot_be_asked_is_said_before_anything_slow(
         code, said = command("predict", tmp_path / "no run", *words)
         assert code == 1 and expected in said, said
     code, said = command("predict", tmp_path / "no run", images / "00.png")
-    assert code == 1 and "is no run's folder" in said
+    assert code == 1 and "There is no folder" in said and "that of a run" in said
