@@ -241,9 +241,11 @@ def draw(runs: list[dict], path) -> None:
         axis.axhline(targets[name]["auc"], color="black", lw=1, ls="--")
         axis.set(xlabel="seconds", ylabel="AUC", xscale="log", title=name)
         axis.set_ylim(0.5, 1)
-        for label in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
-            label(ticker.StrMethodFormatter("{x:,g}"))
-        axis.legend(frameon=False, title="dots: test, at the end; lines: validation")
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+        title = "dots: test, at the end; lines: validation"
+        axis.legend(frameon=False, title=title, loc="lower right")
     with files.replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
 
