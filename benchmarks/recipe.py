@@ -244,8 +244,11 @@ def draw(runs: list[dict], path) -> None:
         axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,g}"))
         axis.xaxis.set_minor_formatter(ticker.NullFormatter())
-        title = "dots: test, at the end; lines: validation"
-        axis.legend(frameon=False, title=title, loc="lower right")
+    handles, labels = axes[0].get_legend_handles_labels()
+    title = "lines: validation; dots: test, at the end; dashed: ResNet-18 in the paper"
+    figure.legend(
+        handles, labels, title=title, frameon=False, loc="outside lower center", ncols=3
+    )
     with files.replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
 
