@@ -3,6 +3,7 @@
 Real processes: the command line, its cells, Dask's scheduler and workers.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -47,11 +48,11 @@ def starts(place, count: int, *, process=None) -> list[tuple[str, int]]:
 
 def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + 30
-    while psutil.pid_exists(pid):
-        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return
-        assert time.monotonic() < deadline, f"process {pid} goes on without its parent"
-        time.sleep(0.05)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            said = f"process {pid} goes on without its parent"
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
 
 
 def finish(place, data_dir) -> str:
