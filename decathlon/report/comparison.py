@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 
 from medmnist_tfds.decathlon.report import (
-    bootstrap,
     collect,
     pairs,
     ranks,
     standings,
     summary,
 )
+from medmnist_tfds.score import bootstrap
 
 _METRIC = "auc"  # the one that the sentences are about
 _NUMBERS = "no one two three four five six seven eight nine ten".split()

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from medmnist_tfds.data import catalog
 from medmnist_tfds.decathlon.report import (
-    calibration,
     collect,
     comparison,
     pairs,
     quality,
 )
+from medmnist_tfds.score import calibration
 
 
 def of(

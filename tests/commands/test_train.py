@@ -45,8 +45,8 @@ def test_the_run_folder_holds_everything(run):
     names = sorted(path.name for path in folder.iterdir())
     files = [name for name in names if not name.startswith("phantom-breastmnist_")]
     assert files == [
-        "PHANTOM.txt", "config.json", "curves.png", "history.csv", "kind.npz",
-        "model.keras", "result.json", "state.npz", "tensorboard",
+        "PHANTOM.txt", "README.md", "SHA256SUMS", "config.json", "curves.png",
+        "history.csv", "kind.npz", "model.keras", "result.json", "state.npz", "tensorboard",
     ]  # fmt: skip
     assert len(names) - len(files) == 3  # one prediction file per split
     config = json.loads((folder / "config.json").read_text())
