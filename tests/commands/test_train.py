@@ -46,7 +46,8 @@ def test_the_run_folder_holds_everything(run):
     files = [name for name in names if not name.startswith("phantom-breastmnist_")]
     assert files == [
         "PHANTOM.txt", "README.md", "SHA256SUMS", "config.json", "curves.png",
-        "history.csv", "kind.npz", "model.keras", "result.json", "state.npz", "tensorboard",
+        "history.csv", "kind.npz", "model.keras", "result.json", "state.npz",
+        "tensorboard",
     ]  # fmt: skip
     assert len(names) - len(files) == 3  # one prediction file per split
     config = json.loads((folder / "config.json").read_text())
