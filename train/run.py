@@ -145,7 +145,6 @@ def fit(
             "epochs": trained.epochs,
             "best_epoch": trained.best_epoch,
             "interrupted": trained.interrupted,
-            "network": trained.model.name,
         }
         if is_chief:
             _finish(trained.model, splits, variant, recipe, path, result)
@@ -196,6 +195,7 @@ def _check(variant, recipe, seed, strategy) -> None:
 def _finish(kept, splits, variant, recipe, path, result) -> None:
     """Scores the kept model, and writes all that a run leaves."""
     seed, new, targets = result["seed"], results.new(path), {}
+    result["network"] = kept.name
     for name, split in splits.items():
         scorer = metrics.Scorer(
             split,
