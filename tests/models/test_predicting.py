@@ -160,7 +160,7 @@ def test_code_in_a_network_is_not_run(tmp_path):
     x = keras.layers.Lambda(lambda x: x / 255)(images)
     model = keras.Model(images, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
     run = made_run(tmp_path / "run", "breast", model)
-    with official_form.refused("model.keras holds code", "not run"):
+    with official_form.refused("model.keras holds code", "network without"):
         models.Predictor(run)
 
 
