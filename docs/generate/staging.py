@@ -16,6 +16,7 @@ PLACES = {
     "CHANGELOG.md": "changelog.md",
     "benchmarks/README.md": "benchmarks.md",
     "benchmarks/growth.png": "growth.png",
+    "benchmarks/recipe.png": "recipe.png",
     "notebooks/README.md": "notebooks/index.md",
 }
 _LINK = re.compile(r"(?<!`)\[([^\]\n]*)\]\(([^)\s]+)\)")
