@@ -18,8 +18,7 @@ from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.data.medmnist_phantom import images as phantoms
 from medmnist_tfds.models import plain, torch_forward, torch_weights
 from medmnist_tfds.process import checks, checksums, errors, files
-from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import card, metrics, outcome, results
+from medmnist_tfds.train import ending, outcome, results
 from medmnist_tfds.train import folder as folders
 
 DOI = "10.5281/zenodo.7782114"
@@ -153,10 +152,10 @@ def _import(file, known: _Checkpoint, folder: pathlib.Path, source) -> Imported:
 
 def _convert(file, digest, known: _Checkpoint, folder, source) -> dict:
     """Writes the folder of one network; returns its result."""
-    dataset, new = known.variant.dataset, results.new(folder)
+    variant, new = known.variant, results.new(folder)
     model, origin = _network(file, known)
     run = {
-        "dataset": known.variant.tfds_name,
+        "dataset": variant.tfds_name,
         "phantom": False,
         "seed": known.run,
         "recipe": {
@@ -171,33 +170,24 @@ def _convert(file, digest, known: _Checkpoint, folder, source) -> dict:
         plain.copy(model).save(temporary)
     scores, targets = {}, {}
     for split in ("val", "test") if source is not None else ():
-        targets[split] = source.labels(split)
-        data = (source.images(split), targets[split])
-        scorer = metrics.Scorer(data, task=dataset.task, from_logits=True)
-        said = scorer.predict(model)
-        predictions.write(
-            new,
-            dataset=known.variant,
+        scores[split], targets[split] = ending.score(
+            model,
+            (source.images(split), source.labels(split)),
+            variant=variant,
             split=split,
-            scores=said,
+            folder=new,
             run=f"{model.name}_official{known.run}",
-            targets=targets[split],
         )
-        value = scoring.score(targets[split], said, task=dataset.task)
-        scores[split] = {"auc": value.auc, "acc": value.acc}
     result = run | {
         "scores": scores,
         "interrupted": False,
         "network": model.name,
         "origin": {"file": file.name, "sha256": digest, "doi": DOI} | origin,
-        "closer": card.look(new, known.variant, targets),
     }
-    config = {"run": run, "environment": folders.environment()}
+    environment = folders.environment()
+    config = {"run": run, "environment": environment}
     files.write_json(folder / "config.json", config)
-    finished = outcome.Outcome(
-        variant=known.variant, result=result, environment=config["environment"]
-    )
-    card.write(new, finished, names=card.handed_out(new))
+    ending.write_card(new, variant, result, targets, environment=environment)
     files.write_json(new / "result.json", result)
     results.complete(folder)
     return result

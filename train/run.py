@@ -17,17 +17,7 @@ from medmnist_tfds.data import builders, catalog, pipeline, shuffle
 from medmnist_tfds.data.medmnist_phantom import medmnist_phantom_dataset_builder
 from medmnist_tfds.models import kind
 from medmnist_tfds.process import errors, files, terminal
-from medmnist_tfds.score import predictions, scoring
-from medmnist_tfds.train import (
-    card,
-    curves,
-    folder,
-    metrics,
-    networks,
-    outcome,
-    results,
-    training,
-)
+from medmnist_tfds.train import curves, ending, folder, networks, results, training
 from medmnist_tfds.train import recipe as recipes
 from medmnist_tfds.train.lane import strategy as strategies
 
@@ -197,14 +187,15 @@ def _finish(kept, splits, variant, recipe, path, result) -> None:
     seed, new, targets = result["seed"], results.new(path), {}
     result["network"] = kept.name
     for name, split in splits.items():
-        scorer = metrics.Scorer(
+        result["scores"][name], targets[name] = ending.score(
+            kept,
             split,
-            task=variant.dataset.task,
-            from_logits=True,
+            variant=variant,
+            split=name,
+            folder=new,
+            run=f"{kept.name}_seed{seed}",
             batch_size=recipe.scoring_batch_size,
         )
-        result["scores"][name] = _score(kept, scorer, name, variant, new, seed)
-        targets[name] = scorer.labels
     if variant.dataset.form == "images":
         seen = [_some(splits[name], seed) for name in ("train", "val")]
         kind.Kind.of(*seen).write(new / kind.NAME)
@@ -215,12 +206,8 @@ def _finish(kept, splits, variant, recipe, path, result) -> None:
         best_epoch=result["best_epoch"],
     )
     if not result["interrupted"]:
-        result["closer"] = card.look(new, variant, targets)
         environment = files.read_json(path / "config.json")["environment"]
-        finished = outcome.Outcome(
-            variant=variant, result=result, environment=environment
-        )
-        card.write(new, finished, names=card.handed_out(new))
+        ending.write_card(new, variant, result, targets, environment=environment)
     files.write_json(new / "result.json", result)
     results.complete(path)
 
@@ -229,21 +216,6 @@ def _some(split: pipeline.Split, seed: int) -> np.ndarray:
     """As many images as it takes to know how they look, drawn by the seed."""
     drawn = shuffle.order(split.examples, seed=seed, epoch=0)[: kind.IMAGES]
     return split.rows(np.sort(drawn))
-
-
-def _score(model, scorer, split, variant, path, seed) -> dict[str, float]:
-    """Scores a model on a split and writes its prediction file."""
-    task, probabilities = scorer.task, scorer.predict(model)
-    predictions.write(
-        path,
-        dataset=variant,
-        split=split,
-        scores=probabilities,
-        run=f"{model.name}_seed{seed}",
-        targets=scorer.labels,
-    )
-    scores = scoring.score(scorer.labels, probabilities, task=task)
-    return {"auc": scores.auc, "acc": scores.acc}
 
 
 def _default_folder(variant, recipe, seed) -> pathlib.Path:

@@ -8,12 +8,11 @@ import os
 import pathlib
 
 import numpy as np
-import pooch
 import pyarrow
 from pyarrow import parquet
 
 from medmnist_tfds.data import arrays, catalog, png
-from medmnist_tfds.process import files
+from medmnist_tfds.process import checksums, files
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ def _write(source: arrays.Arrays, variant, split: str, folder) -> Table:
                 }
                 writer.write_table(pyarrow.table(columns).cast(schema))
                 start = rows.stop
-    sha256 = pooch.file_hash(str(path), alg="sha256")
+    sha256 = checksums.sha256(path)
     return Table(split=split, path=path, examples=len(labels), sha256=sha256)
 
 

@@ -3,10 +3,11 @@
 Never says who made a file: only that it is the one that was listed.
 """
 
-import hashlib
 import pathlib
 import re
 from collections.abc import Iterable, Mapping
+
+import pooch
 
 from medmnist_tfds.process import errors, files
 
@@ -14,12 +15,8 @@ NAME = "SHA256SUMS"
 
 
 def sha256(path: pathlib.Path) -> str:
-    """Of a file, read in parts, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(2**20):
-            digest.update(part)
-    return digest.hexdigest()
+    """Of a file, as 64 hexadecimal digits."""
+    return pooch.file_hash(str(path), alg="sha256")
 
 
 def write(folder: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
