@@ -19,7 +19,7 @@ PLACES = {
     "benchmarks/recipe.png": "recipe.png",
     "notebooks/README.md": "notebooks/index.md",
 }
-_LINK = re.compile(r"(?<!`)\[([^\]\n]*)\]\(([^)\s]+)\)")
+_LINK = re.compile(r"(?<!`)(!?)\[([^\]\n]*)\]\(([^)\s]+)\)")
 
 
 def stage(root: pathlib.Path, pages: pathlib.Path) -> None:
@@ -46,20 +46,28 @@ def relink(text: str, *, source: str) -> str:
     Args:
       text: Markdown.
       source: where it lies in the repository, `docs/guides/load.md`.
+
+    Raises:
+      ValueError: it shows a picture that has no place on the site.
     """
     place = _place(source)
 
     def change(link: re.Match) -> str:
-        words, target = link.groups()
+        mark, words, target = link.groups()
         if re.match(r"[a-z]+:|#", target):
             return link[0]
         path, _, anchor = target.partition("#")
         folder = os.path.dirname(source)
         there = _place(os.path.normpath(os.path.join(folder, path)))
+        if there is None and mark:
+            raise ValueError(
+                f"{source} shows {path}, which has no place on the site. Expected one "
+                "in PLACES. Add it there."
+            )
         if there is None:
             return words
         back = os.path.relpath(there, os.path.dirname(place) or ".")
-        return f"[{words}]({back}{'#' + anchor if anchor else ''})"
+        return f"{mark}[{words}]({back}{'#' + anchor if anchor else ''})"
 
     return _LINK.sub(change, text)
 
