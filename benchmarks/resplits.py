@@ -3,7 +3,8 @@
 `python -m benchmarks.resplits fast` trains the recipe, and the recipe with each part
 left out, on re-splits of training and validation images: folds, of which each is held
 out once, scored, and seen by nothing before. The test split is not opened. What has
-been measured is kept in `results/resplits.jsonl`, and not measured again.
+been measured is kept in `results/resplits.jsonl`, with the scores of all images beside
+it, and not measured again.
 """
 
 import argparse
@@ -23,64 +24,84 @@ from sklearn import model_selection
 from benchmarks import tables
 from medmnist_tfds.data import arrays, catalog
 from medmnist_tfds.process import memory, quiet
-from medmnist_tfds.score import scoring
+from medmnist_tfds.score import bootstrap, scoring
 from medmnist_tfds.train import recipe as recipes
 
 FILE = tables.RESULTS / "resplits.jsonl"
+FOLDER = tables.RESULTS / "resplits"
+METRICS = ("auc", "acc")
+WHOLE = "whole"
+FOLDS = 3
 _VAL = 8  # one part in so many of what is not held out is for validation
-# What is left out of a recipe, by the fields that leave it out.
-PARTS = {
-    "fast": {
+
+
+def variants(recipe: recipes.Recipe) -> dict[str, recipes.Recipe]:
+    """The recipe whole, and without each of its parts."""
+    without = {
         "augmentation": {"augment": "none"},
         "mirror images in prediction": {"views": "one"},
         "label smoothing": {"label_smoothing": 0.0},
         "weight decay": {"weight_decay": 0.0},
-        "falling rate, last epoch": {"schedule": "constant", "keep": "best"},
-        "AdamW (SGD at 0.02)": {
+        "the falling rate; the best epoch kept": {
+            "schedule": "constant",
+            "keep": "best",
+        },
+        "AdamW: SGD, at ten times the rate": {
             "optimizer": "sgd",
             "weight_decay": 0.0,
-            "learning_rate": 0.02,
+            "learning_rate": 10 * recipe.learning_rate,
         },
-        "the second network": {"model": "resnet10"},
-    },
-    "best": {
-        "augmentation": {"augment": "none"},
-        "mirror images in prediction": {"views": "one"},
-        "label smoothing": {"label_smoothing": 0.0},
-        "what was learned on ImageNet": {"model": recipes.FAST.model},
-        "all but that": {"model": "efficientnet"},
-    },
-}
+    }
+    networks = recipe.model.split("+")
+    if len(networks) > 1:
+        for network in networks:
+            others = "+".join(other for other in networks if other != network)
+            without[network] = {"model": others}
+    return {WHOLE: recipe} | {
+        f"without {part}": dataclasses.replace(recipe, **changes)
+        for part, changes in without.items()
+    }
 
 
-def folds(name: str, *, count: int, seed: int):
-    """(train, val, held out): images and labels each, for each fold.
+def pool(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of train and val, in this order."""
+    found = arrays.find(catalog.variant(name))
+    splits = ("train", "val")
+    return (
+        np.concatenate([found.images(split) for split in splits]),
+        np.concatenate([found.labels(split) for split in splits]),
+    )
+
+
+def folds(labels: np.ndarray, *, seed: int):
+    """Rows for train, for val and held out, for each fold.
 
     Every class has its share in each.
     """
-    found = arrays.find(catalog.variant(name))
-    images = np.concatenate([found.images(split) for split in ("train", "val")])
-    labels = np.concatenate([found.labels(split) for split in ("train", "val")])
     strata = labels[:, 0] if labels.shape[1] == 1 else labels.any(axis=1)
-    cut = model_selection.StratifiedKFold(count, shuffle=True, random_state=seed)
-    for rest, held in cut.split(images, strata):
+    cut = model_selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    for rest, held in cut.split(labels, strata):
         train, val = model_selection.train_test_split(
             rest, test_size=1 / _VAL, stratify=strata[rest], random_state=seed
         )
-        yield [(images[rows], labels[rows]) for rows in (train, val, held)]
+        yield train, val, held
 
 
-def measure(name: str, recipe: recipes.Recipe, *, count: int, seed: int) -> dict:
-    """AUC and ACC over all images, each scored when it was held out; seconds a fold."""
+def measure(name: str, recipe: recipes.Recipe, *, seed: int) -> tuple[dict, np.ndarray]:
+    """AUC and ACC over all images, each scored when it was held out; seconds a fold.
+
+    And these scores, float32 (images, columns), in the order of `pool`.
+    """
     from medmnist_tfds.data import pipeline
     from medmnist_tfds.train import metrics, training
 
     variant = catalog.variant(name)
-    task, seconds, truth, guesses = variant.dataset.task, [], [], []
-    for fold, parts in enumerate(folds(name, count=count, seed=seed)):
+    task, (images, labels), seconds = variant.dataset.task, pool(name), []
+    predicted = {}
+    for fold, parts in enumerate(folds(labels, seed=seed)):
         train, val, held = [
-            pipeline.Split.from_arrays(*part, name=split)
-            for part, split in zip(parts, catalog.SPLITS, strict=True)
+            pipeline.Split.from_arrays(images[rows], labels[rows], name=split)
+            for rows, split in zip(parts, catalog.SPLITS, strict=True)
         ]
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
@@ -89,17 +110,18 @@ def measure(name: str, recipe: recipes.Recipe, *, count: int, seed: int) -> dict
                 val,
                 variant=variant,
                 recipe=recipe,
-                seed=seed * count + fold,
+                seed=seed * FOLDS + fold,
                 folder=pathlib.Path(folder),
                 strategy=None,
                 console=rich_console.Console(file=io.StringIO()),
             )
         seconds.append(time.perf_counter() - start)
         scorer = metrics.Scorer(held, task=task, from_logits=True)
-        truth.append(held.labels)
-        guesses.append(scorer.predict(trained.model))
-    scores = scoring.score(np.concatenate(truth), np.concatenate(guesses), task=task)
-    return {"auc": scores.auc, "acc": scores.acc, "seconds": statistics.mean(seconds)}
+        predicted |= zip(parts[-1], scorer.predict(trained.model), strict=True)
+    guesses = np.stack([predicted[row] for row in range(len(labels))])
+    scores = scoring.score(labels, guesses, task=task)
+    found = {metric: getattr(scores, metric) for metric in METRICS}
+    return found | {"seconds": statistics.mean(seconds)}, guesses
 
 
 def known() -> list[dict]:
@@ -108,41 +130,54 @@ def known() -> list[dict]:
     return [json.loads(line) for line in FILE.read_text().splitlines()]
 
 
-def _variants(name: str) -> dict[str, recipes.Recipe]:
-    whole = recipes.RECIPES[name]
-    parts = {
-        f"without {part}": dataclasses.replace(whole, **changes)
-        for part, changes in PARTS.get(name, {}).items()
-    }
-    return {"whole": whole} | {
-        part: recipe for part, recipe in parts.items() if recipe != whole
-    }
+def _of(dataset: str, recipe: recipes.Recipe) -> dict[int, dict]:
+    """What was measured, by seed."""
+    key = {"dataset": dataset, "recipe": dataclasses.asdict(recipe)}
+    return {one["seed"]: one for one in known() if key.items() <= one.items()}
 
 
-def table(name: str, datasets: list[str]) -> list[list[str]]:
-    """Per variant and dataset, mean and range over seeds of AUC and ACC."""
-    rows, measured = [["", *datasets]], known()
-    for label, recipe in _variants(name).items():
-        cells = [label]
-        for dataset in datasets:
-            found = [
-                one
-                for one in measured
-                if one["dataset"] == dataset
-                and one["recipe"] == dataclasses.asdict(recipe)
-            ]
-            texts = [_spread([one[metric] for one in found]) for metric in _METRICS]
-            cells.append(" / ".join(texts) if found else "-")
-        rows.append(cells)
+def table(name: str, found: dict[str, recipes.Recipe]) -> list[list[str]]:
+    """Of each variant AUC and ACC, how far from the recipe's, and the seconds.
+
+    Mean and range over seeds, and the 95 % interval of the mean of the differences,
+    over resampled images.
+    """
+    rows = [["", "seeds", "AUC", "less", "ACC", "less", "seconds a fold"]]
+    whole = _of(name, found[WHOLE]) if WHOLE in found else {}
+    for label, recipe in found.items():
+        mine = _of(name, recipe)
+        if not mine:
+            continue
+        both = sorted(mine.keys() & whole.keys()) if label != WHOLE else []
+        less = _differences(name, [(mine[s], whole[s]) for s in both])
+        row = [label, str(len(mine))]
+        for metric in METRICS:
+            row += [_spread([one[metric] for one in mine.values()]), less[metric]]
+        seconds = statistics.median(one["seconds"] for one in mine.values())
+        rows.append([*row, f"{seconds:.0f}"])
     return rows
 
 
-_METRICS = ("auc", "acc")
+def _differences(name: str, pairs: list[tuple[dict, dict]]) -> dict[str, str]:
+    if not pairs:
+        return dict.fromkeys(METRICS, "")
+    _, labels = pool(name)
+    task, texts = catalog.variant(name).dataset.task, {}
+    mine, others = (
+        bootstrap.resample(
+            labels, [np.load(FOLDER / one["predicted"]) for one in side], task=task
+        )
+        for side in zip(*pairs, strict=True)
+    )
+    for metric in METRICS:
+        mean = statistics.mean(one[metric] - other[metric] for one, other in pairs)
+        drawn = (mine[metric] - others[metric]).mean(axis=1)
+        low, high = bootstrap.interval(drawn)
+        texts[metric] = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return texts
 
 
 def _spread(values: list[float]) -> str:
-    if not values:
-        return "-"
     text = f"{statistics.mean(values):.3f}"
     return text + (f" ({min(values):.3f}-{max(values):.3f})" if len(values) > 1 else "")
 
@@ -151,37 +186,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", choices=recipes.RECIPES)
     parser.add_argument("--datasets", default="breast,retina")
-    parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--only", action="append", help="a variant, such as whole")
     options = parser.parse_args()
     memory.keep_freed()
     quiet.tensorflow_search()
-    variants = _variants(options.recipe)
+    whole = recipes.RECIPES[options.recipe]
+    chosen = variants(whole)
     if options.set:
-        changed = recipes.override(recipes.RECIPES[options.recipe], options.set)
-        variants = {" ".join(options.set): changed}
+        chosen = {
+            WHOLE: whole,
+            " ".join(options.set): recipes.override(whole, options.set),
+        }
     for seed in map(int, options.seeds.split(",")):
-        for label, recipe in variants.items():
+        for label, recipe in chosen.items():
             if options.only and label not in options.only:
                 continue
             for dataset in options.datasets.split(","):
-                key = {
-                    "dataset": dataset,
-                    "folds": options.folds,
-                    "seed": seed,
-                    "recipe": dataclasses.asdict(recipe),
-                }
-                if any(key.items() <= one.items() for one in known()):
+                if seed in _of(dataset, recipe):
                     continue
                 with contextlib.redirect_stdout(io.StringIO()):
-                    found = measure(dataset, recipe, count=options.folds, seed=seed)
-                FILE.parent.mkdir(exist_ok=True)
+                    found, guesses = measure(dataset, recipe, seed=seed)
+                place = f"{dataset}_{options.recipe}_{label}_{seed}.npy"
+                place = place.replace(" ", "_").replace("/", "_")
+                FOLDER.mkdir(parents=True, exist_ok=True)
+                np.save(FOLDER / place, guesses)
+                found |= {
+                    "dataset": dataset,
+                    "seed": seed,
+                    "recipe": dataclasses.asdict(recipe),
+                    "predicted": place,
+                }
                 with FILE.open("a") as file:
-                    file.write(json.dumps(key | found | {"label": label}) + "\n")
+                    file.write(json.dumps(found) + "\n")
                 print(dataset, label, seed, found, flush=True)
-    print(tables.plain(table(options.recipe, options.datasets.split(","))))
+    for dataset in options.datasets.split(","):
+        print(dataset, tables.plain(table(dataset, chosen)), sep="\n")
 
 
 if __name__ == "__main__":

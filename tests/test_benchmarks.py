@@ -153,24 +153,50 @@ def test_what_recipes_are_held_against_is_table_2():
     assert peer["best"] == {"auc": 0.932, "acc": 0.878}
 
 
-class Numbered:
-    """90 images that are their own numbers, of two classes."""
-
-    rows = {"train": np.arange(60), "val": np.arange(60, 90)}
-
-    def images(self, split):
-        return self.rows[split][:, None]
-
-    def labels(self, split):
-        return self.rows[split][:, None] % 2
-
-
-def test_each_image_is_held_out_once_and_never_learned_from_then(monkeypatch):
-    monkeypatch.setattr(resplits.arrays, "find", lambda variant: Numbered())
+def test_each_image_is_held_out_once_and_never_learned_from_then():
     held_out = []
-    for parts in resplits.folds("breast", count=3, seed=0):
-        train, val, held = ([*images[:, 0]] for images, _ in parts)
-        assert sorted(train + val + held) == list(range(90))
+    for train, val, held in resplits.folds(np.arange(90)[:, None] % 2, seed=0):
+        assert sorted([*train, *val, *held]) == list(range(90))
         assert len(val) == 8  # an eighth of what is not held out, rounded
-        held_out += held
+        held_out += [*held]
     assert sorted(held_out) == list(range(90))
+
+
+_NO_BRACKETS = str.maketrans("", "", "[],")
+
+
+def test_a_part_is_held_against_the_whole_on_the_same_images(tmp_path, monkeypatch):
+    labels = np.tile([0, 1], 20)[:, None]
+    monkeypatch.setattr(resplits, "pool", lambda name: (None, labels))
+    monkeypatch.setattr(resplits, "FILE", tmp_path / "resplits.jsonl")
+    monkeypatch.setattr(resplits, "FOLDER", tmp_path)
+    found = resplits.variants(resplits.recipes.FAST)
+    part = next(label for label in found if label != resplits.WHOLE)
+    right = np.where(labels == [0, 1], 1.0, -1.0)
+    half = np.where(np.arange(40)[:, None] < 20, right, [1.0, -1.0])  # then all are 0
+    lines = []
+    for label, guesses, auc, acc in (
+        (resplits.WHOLE, right, 1.0, 1.0),
+        (part, half, 0.75, 0.75),
+    ):
+        np.save(tmp_path / f"{label}.npy", guesses)
+        recipe = resplits.dataclasses.asdict(found[label])
+        line = {"dataset": "breast", "recipe": recipe, "seed": 0, "seconds": 2}
+        line |= {"auc": auc, "acc": acc, "predicted": f"{label}.npy"}
+        lines.append(json.dumps(line))
+    (tmp_path / "resplits.jsonl").write_text("\n".join(lines))
+    _, whole, less = resplits.table("breast", found)
+    assert whole == ["whole", "1", "1.000", "", "1.000", "", "2"]
+    # A quarter of 40 is wrong: the binomial's standard error is 0.068.
+    acc, low, high = map(float, less[5].translate(_NO_BRACKETS).split())
+    assert (acc, low, high) == pytest.approx((-0.25, -0.384, -0.116), abs=0.03)
+    assert less[3].startswith("-0.250 [")  # AUC
+
+
+def test_each_network_and_each_part_is_left_out_once():
+    found = resplits.variants(resplits.recipes.BEST)
+    models = [recipe.model for recipe in found.values()]
+    assert models.count("resnet10") == models.count("efficientnet") == 1
+    assert len(set(found.values())) == len(found)  # each differs from all others
+    alone = resplits.variants(resplits.recipes.FAST)
+    assert found.keys() - alone.keys() == {"without resnet10", "without efficientnet"}
