@@ -74,6 +74,8 @@ def predict(
         _show(list(answers), predictor)
     else:
         _write(answers, predictor, out)
+    if explain:
+        _say_pictures(counted.total - counted.problems, places, pictures)
     _say_after(counted, predictor)
     if counted.problems:
         raise typer.Exit(1)
@@ -222,6 +224,16 @@ def _write(predictions, predictor, out: pathlib.Path) -> None:
         for each in predictions:
             writer.writerow(_row(each, predictor))
     terminal.say(f"Wrote {out}")
+
+
+def _say_pictures(count: int, places, pictures: pathlib.Path | None) -> None:
+    if count and len(places) == 1:
+        terminal.say(f"Wrote {places[0]}")
+    elif count:
+        terminal.say(
+            f"Wrote {count:,} pictures, IMAGE.explained.png, "
+            + (f"into {pictures}" if pictures else "beside their images")
+        )
 
 
 def _say_after(counted: _Counted, predictor) -> None:

@@ -159,7 +159,7 @@ class Reader:
 def _check(path: pathlib.Path) -> None:
     if not path.exists():
         raise errors.MedMNISTError(
-            f"There is no {path}. Expected a folder or an archive of source images."
+            f"There is no {path}. Expected images, a folder of them, or an archive."
         )
     if path.suffix.lower() in (".rar", ".7z") and not _suffix(path):
         raise errors.MedMNISTError(

@@ -117,6 +117,10 @@ def test_pictures_stand_beside_images_and_are_not_predicted(
     with Image.open(tmp_path / "00.png.explained.png") as picture:
         assert picture.width > 900
     assert "1 other files were passed over." in said
+    assert f"Wrote {tmp_path / '00.png.explained.png'}" in said.replace("\n", "")
+    shutil.copy(images / "00.png", tmp_path / "01.png")
+    _, said = command("predict", run_folder, tmp_path, "--explain")
+    assert "Wrote 2 pictures, IMAGE.explained.png, beside their images" in said
 
 
 def test_pictures_of_an_archive_need_a_folder(command, run_folder, images, tmp_path):
