@@ -48,10 +48,11 @@ test-addons: .venv-addons/installed-test
 		tests/test_keras_versions.py tests/test_lanes.py tests/test_backend.py
 
 # What trains, by Keras on JAX, and the lanes beside each other; what TFLite files hold
-# is tested there with members and views.
+# is tested there with members and views; official weights are converted by TensorFlow.
 test-jax: .venv-jax/installed-test
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest $(PARALLEL) -m "not slow" \
-		--ignore tests/models/test_tflite.py \
+		--ignore tests/models/test_tflite.py --ignore tests/train/test_official.py \
+		--ignore tests/train/test_tpu_check.py --ignore tests/train/test_recipe.py \
 		tests/train tests/models tests/commands/test_train.py tests/test_lanes.py
 
 # Training steps, compiled for TPUs by their own compiler; no TPU is needed. Keras is

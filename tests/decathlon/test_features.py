@@ -84,6 +84,7 @@ def test_features_are_the_networks_own_and_computed_once(sees, data_dir, tmp_pat
         )
 
 
+@pytest.mark.slow
 def test_features_of_other_images_under_the_same_name_are_computed_anew(tmp_path):
     data, path = tmp_path / "data.npz", tmp_path / "features.npz"
     found = []

@@ -204,6 +204,7 @@ def test_a_finished_decathlon_is_told_in_a_line(tmp_path, data_dir):
     assert said.endswith("\n1 of 1 have results already.\n")
 
 
+@pytest.mark.slow
 def test_a_resnet_estimates_by_the_images_and_epochs(data_dir):
     chosen = plan(data_dir, ["resnet18_28"], seeds=(0,), budget="paper")
     breast = dataclasses.replace(chosen, variants=(catalog.variant("breast"),))
@@ -219,6 +220,7 @@ def test_a_resnet_estimates_by_the_images_and_epochs(data_dir):
     assert (large - 20) / (small - 20) == pytest.approx(passes[0] / passes[1])
 
 
+@pytest.mark.slow
 def test_our_recipe_estimates_at_any_size_with_mirror_images_at_the_end(data_dir):
     chosen = plan(data_dir, ["recipe_fast"], seeds=(0,), budget="paper")
     names = ("derma_64", "organ_axial_64")

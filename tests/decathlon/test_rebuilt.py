@@ -113,6 +113,7 @@ def test_networks_refuse_another_size_in_a_row_with_its_reason(command, tmp_path
     assert result["status"] == "missing" and reason in result["reason"]
 
 
+@pytest.mark.slow
 def test_our_recipe_takes_another_size(command, tmp_path):
     more = ["--set", "recipe_fast.epochs=1"]
     names = ["medmnist_rebuilt/breast_40"]

@@ -15,7 +15,6 @@ from medmnist_tfds.score import scoring
 from medmnist_tfds.train import RECIPES, training
 
 KINDS = [
-    ("chest", "fast"),
     ("retina_64", "fast"),
     ("organ_3d", "fast"),
     ("chest", "best"),

@@ -53,7 +53,10 @@ def of_pytorch(network, images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "channels", "form"),
     [
-        ("weights_pneumoniamnist/resnet18_28_1.pth", 3, {"is_zip": False}),
+        pytest.param(
+            *("weights_pneumoniamnist/resnet18_28_1.pth", 3, {"is_zip": False}),
+            marks=pytest.mark.slow,
+        ),
         ("pneumoniamnist_resnet18_28_2.pth", 1, {}),
     ],
     ids=["as published", "one channel"],
