@@ -13,6 +13,7 @@ import dataclasses
 import io
 import json
 import pathlib
+import re
 import statistics
 import tempfile
 import time
@@ -183,7 +184,7 @@ def _spread(values: list[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", choices=recipes.RECIPES)
+    parser.add_argument("recipe", choices=("fast", "best"))  # they have these parts
     parser.add_argument("--datasets", default="breast,retina")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
@@ -207,8 +208,8 @@ def main() -> None:
                     continue
                 with contextlib.redirect_stdout(io.StringIO()):
                     found, guesses = measure(dataset, recipe, seed=seed)
-                place = f"{dataset}_{options.recipe}_{label}_{seed}.npy"
-                place = place.replace(" ", "_").replace("/", "_")
+                named = re.sub("[^0-9A-Za-z=.+-]+", "_", label)
+                place = f"{dataset}_{options.recipe}_{named}_{seed}.npy"
                 FOLDER.mkdir(parents=True, exist_ok=True)
                 np.save(FOLDER / place, guesses)
                 found |= {
