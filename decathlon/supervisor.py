@@ -32,7 +32,8 @@ ORDER, OUTCOME, STARTED = BOOKS = "command.json", "outcome.json", "started.json"
 METHOD = "method"  # the folder that a method is given; nothing in it is believed
 DATA, TASK = "data.npz", "task.json"
 MISSING = 69  # sysexits.h's EX_UNAVAILABLE: the program says that it lacks something
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.2  # at first less, lest a short program ends unmeasured
+_FIRST_POLL_SECONDS = 0.005
 _PIPE_SECONDS = 5
 
 
@@ -145,7 +146,7 @@ def _watch(process, order: dict, gib: float, start: float) -> tuple[str | None, 
     would hit TensorFlow, which reserves far more than it uses.
     """
     limit, most, peak = order["limit_seconds"], int(gib * 2**30), 0
-    family, reason = families.Family(process.pid), None
+    family, reason, wait = families.Family(process.pid), None, _FIRST_POLL_SECONDS
     while reason is None and process.poll() is None:
         family.look()
         peak = max(peak, family.memory(most))
@@ -156,7 +157,8 @@ def _watch(process, order: dict, gib: float, start: float) -> tuple[str | None, 
         elif _is_stopped(order["stop"]):
             reason = "stopped"
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_POLL_SECONDS)
+            process.wait(wait)
+        wait = min(2 * wait, _POLL_SECONDS)
     process.kill()
     process.wait()
     family.kill()

@@ -346,6 +346,17 @@ def test_a_result_tells_what_it_cost_and_ran_on(mixed):
     assert (root / "PHANTOM.txt").exists()
 
 
+def test_the_memory_of_a_short_program_is_seen(tmp_path, data_dir):
+    folder = tmp_path / "short"
+    folder.mkdir()
+    program = "import time; kept = bytearray(2**25); time.sleep(0.05)"
+    (folder / "method.toml").write_text(
+        f'command = ["{{python}}", "-ISc", "{program}"]'
+    )
+    run(plan(data_dir, [str(folder)]), tmp_path / "out")
+    assert result(tmp_path / "out", "breast-short-seed0")["peak_memory_bytes"] > 2**25
+
+
 def test_small_datasets_come_first(tmp_path, data_dir):
     grid = decathlon._grid(
         dataclasses.replace(
