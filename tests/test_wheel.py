@@ -78,6 +78,7 @@ def test_tests_run_in_the_source_distribution_without_its_packages(source, tmp_p
     assert "no package beside the tests" in done.stdout  # those of the rooms skip
 
 
+@pytest.mark.slow
 def test_a_phantom_loads_from_the_wheel_alone(wheel, tmp_path):
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv/bin/python"

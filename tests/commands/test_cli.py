@@ -202,6 +202,7 @@ def test_montage_draws_a_picture(data_dir, phantom, tmp_path):
         assert out.read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 def test_montage_of_volumes_has_three_planes_or_moves_through_the_depth(
     data_dir, phantom, tmp_path, refusal
 ):

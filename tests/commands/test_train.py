@@ -151,8 +151,9 @@ def test_a_folder_of_something_else_is_refused(run, data_dir, tmp_path, what):
 
 def interrupted(folder: pathlib.Path, data_dir, *, after) -> tuple[int, str]:
     """Starts 50 epochs, presses Ctrl-C once `after()` is true; exit code and output."""
+    small = ("--set", "model=resnet10")
     process = processes.Popen(
-        command("--epochs", 50, "--out", folder, data_dir=data_dir),
+        command(*small, "--epochs", 50, "--out", folder, data_dir=data_dir),
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     deadline = time.monotonic() + 120

@@ -23,7 +23,13 @@ from medmnist_tfds.data.medmnist_phantom import (
 from medmnist_tfds.process import errors
 
 
-@pytest.mark.parametrize("name", catalog.DATASETS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (dataset.form == "volumes"))
+        for name, dataset in catalog.DATASETS.items()
+    ],
+)
 def test_phantoms_have_the_features_and_labels_of_the_real_data(name, phantom):
     dataset, builder = catalog.DATASETS[name], phantom(name)
     real = tfds.builder(f"medmnist/{name}", data_dir=builder.data_dir_root)

@@ -55,6 +55,7 @@ def sees(tmp_path_factory):
     return methods.find(str(folder)), methods.find(str(place / "plain"))
 
 
+@pytest.mark.slow
 def test_features_are_the_networks_own_and_computed_once(sees, data_dir, tmp_path):
     root = tmp_path / "out"
     states, _ = small_methods.run(plan(data_dir, sees[0]), root)

@@ -115,6 +115,7 @@ def exports(tmp_path_factory, phantom):
     return folder.parent, model, order
 
 
+@pytest.mark.slow
 def test_an_exported_model_is_scored_with_its_shuffled_labels(
     exports, tmp_path, data_dir, phantom
 ):

@@ -14,10 +14,10 @@ from medmnist_tfds.models import resnet10, resnet18, resnet50
         (resnet18, 3, 7, 28, 11_172_423),
         (resnet18, 1, 14, 28, 11_174_862),
         (resnet18, 3, 7, 224, 11_180_103),
-        (resnet50, 1, 2, 28, 23_503_298),
-        (resnet50, 3, 7, 28, 23_514_695),
-        (resnet50, 1, 14, 28, 23_527_886),
-        (resnet50, 3, 7, 224, 23_522_375),
+        pytest.param(resnet50, 1, 2, 28, 23_503_298, marks=pytest.mark.slow),
+        pytest.param(resnet50, 3, 7, 28, 23_514_695, marks=pytest.mark.slow),
+        pytest.param(resnet50, 1, 14, 28, 23_527_886, marks=pytest.mark.slow),
+        pytest.param(resnet50, 3, 7, 224, 23_522_375, marks=pytest.mark.slow),
     ],
 )
 def test_networks_have_the_official_number_of_parameters(

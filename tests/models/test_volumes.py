@@ -37,9 +37,9 @@ def small(convolution: str, policy: str = "float32") -> keras.Model:
         ("resnet18", "2.5d", 11_173_323),
         ("resnet18", "3d", 33_145_419),
         ("resnet18", "acs", 11_173_323),
-        ("resnet50", "2.5d", 23_521_739),
-        ("resnet50", "3d", 46_157_387),
-        ("resnet50", "acs", 23_521_739),
+        pytest.param("resnet50", "2.5d", 23_521_739, marks=pytest.mark.slow),
+        pytest.param("resnet50", "3d", 46_157_387, marks=pytest.mark.slow),
+        pytest.param("resnet50", "acs", 23_521_739, marks=pytest.mark.slow),
     ],
 )
 def test_outputs_and_parameters_are_those_of_pytorch(

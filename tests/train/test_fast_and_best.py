@@ -16,8 +16,8 @@ from medmnist_tfds.train import RECIPES, training
 
 KINDS = [
     ("retina_64", "fast"),
-    ("organ_3d", "fast"),
     ("chest", "best"),
+    pytest.param(("organ_3d", "fast"), marks=pytest.mark.slow, id="organ_3d-fast"),
     pytest.param(("synapse_3d", "fast"), marks=pytest.mark.slow, id="synapse_3d-fast"),
     pytest.param(("organ_3d", "v2_3d"), marks=pytest.mark.slow, id="organ_3d-v2_3d"),
     pytest.param(("derma_64", "v2"), marks=pytest.mark.slow, id="derma_64-v2"),
@@ -109,6 +109,7 @@ def test_the_file_of_members_and_views_predicts_the_same_without_this_package(
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_best_network_is_one_tflite_file(runs, tmp_path):
     variant, done, _ = runs("chest", "best")
     images = split(variant, "val", 14).images

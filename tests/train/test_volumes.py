@@ -26,6 +26,7 @@ def small_network(monkeypatch):
     monkeypatch.setitem(models.NETWORKS, "resnet10", small_runs.small)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_network")
 def test_a_run_on_volumes_that_was_killed_ends_as_one_that_was_not(
     phantom, data_dir, tmp_path
