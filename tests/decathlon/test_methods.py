@@ -61,7 +61,6 @@ def test_the_constant_method_gives_class_frequencies(tmp_path, data_dir, phantom
         ] == pytest.approx(0.5)
 
 
-@pytest.mark.slow
 def test_our_recipe_runs_and_tells_what_it_cost(tmp_path, data_dir):
     done = call(
         *("--methods", "recipe_fast", "--datasets", "breast"),

@@ -109,7 +109,6 @@ def test_the_file_of_members_and_views_predicts_the_same_without_this_package(
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-4)
 
 
-@pytest.mark.slow
 def test_the_best_network_is_one_tflite_file(runs, tmp_path):
     variant, done, _ = runs("chest", "best")
     images = split(variant, "val", 14).images
